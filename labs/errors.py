@@ -2,12 +2,17 @@
 
     LabError                 message: the thing, the value found, the rule; cure: the next step
     ├── UsageError           the command line is wrong (exit code 64)
+    ├── HomeUnusable         the state folder cannot be made or written
     ├── NotUp                the cluster is not running
     ├── ApiError             the API answered with an error Status (labs.kube.client)
     └── CourseError          a lab or its workspace is not as it must be
+
+`vm` and `checker` have trees of their own, with the same two fields (`vm.errors`, `checker.errors`).
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class LabError(Exception):
@@ -26,8 +31,20 @@ class UsageError(LabError):
     exit_code = 64
 
 
+class HomeUnusable(LabError):
+    """The state folder cannot be made or written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the state folder {path} cannot be used: {reason}",
+            "free it, or choose another folder: `export LAB_HOME=/a/folder/of/yours`",
+        )
+
+
 class NotUp(LabError):
     """The cluster is not running."""
+
+    exit_code = 2
 
 
 class CourseError(LabError):
