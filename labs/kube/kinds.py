@@ -1,0 +1,104 @@
+"""The kinds of object this API serves, as a table: to serve another kind, add a row.
+
+Everything that needs to know a kind (paths, discovery, tables, storage, the client) looks it up here, so an
+object's place in the API is written down once. Names are those of ``kubectl api-resources``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of ``kubectl api-resources``; ``group`` is empty for the core group."""
+
+    kind: str
+    plural: str
+    group: str = ""
+    version: str = "v1"
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+    model: str = ""  # class of the official client that describes it; the default is "V1" + kind
+
+    @property
+    def api_version(self) -> str:
+        """``v1`` or ``apps/v1``: what objects carry as ``apiVersion``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        """``service``: the name for one, as kubectl accepts it."""
+        return self.kind.lower()
+
+    @property
+    def resource(self) -> str:
+        """``deployments.apps``: how error messages name it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def model_name(self) -> str:
+        """The class of the official Python client that carries the fields' types and descriptions."""
+        return self.model or f"V1{self.kind}"
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of one object, or of the collection where no name is given."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        place = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return "/".join(part for part in (root + place, self.plural, name, subresource) if part)
+
+
+ROWS = (
+    Kind("ConfigMap", "configmaps", short_names=("cm",)),
+    Kind("Endpoints", "endpoints", short_names=("ep",)),
+    Kind("Event", "events", short_names=("ev",), model="CoreV1Event"),
+    Kind(
+        "Namespace", "namespaces", namespaced=False, short_names=("ns",), subresources=("finalize", "status")
+    ),
+    Kind("Node", "nodes", namespaced=False, short_names=("no",), subresources=("status",)),
+    Kind(
+        "Pod",
+        "pods",
+        short_names=("po",),
+        categories=("all",),
+        subresources=("binding", "eviction", "exec", "log", "status"),
+    ),
+    Kind("Secret", "secrets"),
+    Kind("ServiceAccount", "serviceaccounts", short_names=("sa",), subresources=("token",)),
+    Kind("Service", "services", short_names=("svc",), categories=("all",), subresources=("status",)),
+    Kind("ControllerRevision", "controllerrevisions", "apps"),
+    Kind(
+        "DaemonSet",
+        "daemonsets",
+        "apps",
+        short_names=("ds",),
+        categories=("all",),
+        subresources=("status",),
+    ),
+    Kind(
+        "Deployment",
+        "deployments",
+        "apps",
+        short_names=("deploy",),
+        categories=("all",),
+        subresources=("scale", "status"),
+    ),
+    Kind(
+        "ReplicaSet",
+        "replicasets",
+        "apps",
+        short_names=("rs",),
+        categories=("all",),
+        subresources=("scale", "status"),
+    ),
+    Kind("Lease", "leases", "coordination.k8s.io"),
+    Kind("EndpointSlice", "endpointslices", "discovery.k8s.io"),
+)
+
+KINDS: dict[str, Kind] = {row.kind: row for row in ROWS}
+RESOURCES: dict[tuple[str, str, str], Kind] = {(row.group, row.version, row.plural): row for row in ROWS}
+GROUP_VERSIONS: tuple[tuple[str, str], ...] = tuple(dict.fromkeys((row.group, row.version) for row in ROWS))
