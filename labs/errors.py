@@ -2,6 +2,7 @@
 
     LabError                 message: the thing, the value found, the rule; cure: the next step
     ├── UsageError           the command line is wrong (exit code 64)
+    │   └── UnknownName      a name that is none of those there are
     ├── HomeUnusable         the state folder cannot be made or written
     ├── NotUp                the cluster is not running
     ├── ApiError             the API answered with an error Status (labs.kube.client)
@@ -12,6 +13,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -29,6 +32,18 @@ class UsageError(LabError):
     """The command line is wrong."""
 
     exit_code = 64
+
+
+class UnknownName(UsageError):
+    """A name that is none of those there are; the cure is the nearest of them, if one is near."""
+
+    def __init__(self, thing: str, found: str, allowed: Iterable[str], cure: str = "") -> None:
+        names = list(allowed)
+        near = difflib.get_close_matches(found, names, n=1)
+        super().__init__(
+            f"there is no {thing} `{found}`; there are: {', '.join(names) or 'none'}",
+            f"did you mean `{near[0]}`?" if near else cure,
+        )
 
 
 class HomeUnusable(LabError):
