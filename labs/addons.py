@@ -1,0 +1,45 @@
+"""The objects that every cluster of the lab has: kube-proxy, the name server, the article's backend.
+
+They are created when they are missing and left alone when they are there: what a learner changed
+(the mode in the ConfigMap, say) is theirs, also after the next `lab up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from labs.kube.client import ApiError, Client
+
+ADDONS = ("kube-proxy", "dns", "example")
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """The objects of ``labs/manifests/NAME.yaml``, in the order in which they are to be created."""
+    text = resources.files("labs").joinpath("manifests", f"{name}.yaml").read_text()
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def with_mode(objects: Iterable[dict[str, Any]], mode: str) -> list[dict[str, Any]]:
+    """The same objects with `mode` in kube-proxy's configuration."""
+    changed = []
+    for obj in objects:
+        if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] == "kube-proxy-config":
+            config = obj["data"]["config"].replace('mode: "iptables"', f'mode: "{mode}"')
+            obj = {**obj, "data": {**obj["data"], "config": config}}
+        changed.append(obj)
+    return changed
+
+
+async def ensure(client: Client, mode: str) -> None:
+    """Create what is missing; raises ApiError if the API refuses one of the objects."""
+    for name in ADDONS:
+        for obj in with_mode(manifests(name), mode):
+            try:
+                await client.create(obj)
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
