@@ -25,12 +25,11 @@ def manifests(name: str) -> list[dict[str, Any]]:
 
 def with_mode(objects: Iterable[dict[str, Any]], mode: str) -> list[dict[str, Any]]:
     """The same objects with `mode` in kube-proxy's configuration."""
-    changed = []
-    for obj in objects:
+    changed = list(objects)
+    for obj in changed:
         if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] == "kube-proxy-config":
             config = obj["data"]["config"].replace('mode: "iptables"', f'mode: "{mode}"')
-            obj = {**obj, "data": {**obj["data"], "config": config}}
-        changed.append(obj)
+            obj["data"] = {**obj["data"], "config": config}
     return changed
 
 

@@ -95,7 +95,7 @@ def scale(replicas: int = 50) -> list[tuple[str, str, str]]:
         )
         if deployment["status"].get("readyReplicas", 0) < replicas:
             return False
-        return all(rules_of(node).count(f"-A KUBE-SEP-") >= 2 * replicas for node in NODES)
+        return all(rules_of(node).count("-A KUBE-SEP-") >= 2 * replicas for node in NODES)
 
     seconds = timed(
         lambda: (
@@ -178,13 +178,19 @@ def commands(repeat: int) -> list[tuple[str, str, str]]:
 def machine() -> str:
     """The machine the figures belong to, in a line."""
     model = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?"
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "?",
     )
     iptables = subprocess.run(
         ["iptables", "--version"], capture_output=True, text=True, check=True
     ).stdout.strip()
     who = "root" if os.geteuid() == 0 else "rootless"
-    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, {iptables}, {who}"
+    versions = f"Linux {platform.release()}, Python {platform.python_version()}, {iptables}"
+    return f"{model}, {os.cpu_count()} cores, {versions}, {who}"
 
 
 def main() -> None:
