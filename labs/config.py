@@ -15,6 +15,7 @@ from pathlib import Path
 from labs.errors import HomeUnusable
 
 APP = "kube-proxy-lab"
+WORKSPACE = "LAB_WORKSPACE"  # how `--workspace` reaches the processes started from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,9 @@ def home(environ: Mapping[str, str] = os.environ) -> Home:
     return Home(user_state_path(APP, appauthor=False))
 
 
-def workspace(chosen: str = "", environ: Mapping[str, str] = os.environ) -> Path:
-    """The learner's folder: `chosen` (--workspace), else in ``$LAB_HOME`` if set, else in the user's home."""
+def workspace(environ: Mapping[str, str] = os.environ) -> Path:
+    """The learner's folder: what --workspace says, else in ``$LAB_HOME`` if set, else in the user's home."""
+    chosen = environ.get(WORKSPACE)
     if chosen:
         return _absolute(chosen)
     if environ.get("LAB_HOME"):

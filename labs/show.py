@@ -1,13 +1,14 @@
 """What a person sees: plain-text tables, steps with their times, marks in colour.
 
-Everything here takes text and gives text; only `Progress` writes, and only to the stream it was given. A
-`Look` says what that stream can show: colours only on a terminal and not with NO_COLOR (https://no-color.org),
-a line that changes only on a terminal, ✓ and ✗ only where the encoding has them.
+Everything here takes text and gives text; only `say` and `Progress` write. A `Look` says what a stream can
+show: colours only on a terminal and not with NO_COLOR (https://no-color.org), a line that changes only on a
+terminal, ✓ and ✗ only where the encoding has them.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ def look(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Look:
     except UnicodeEncodeError:
         unicode = False
     return Look(colour=terminal and not environ.get("NO_COLOR"), unicode=unicode, live=terminal)
+
+
+def say(text: str) -> None:
+    """Write to standard output, at once, with one newline at the end."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from labs.errors import HomeUnusable, LabError
 def test_lab_home_is_the_state_folder_and_holds_the_workspace(tmp_path: Path) -> None:
     environ = {"LAB_HOME": str(tmp_path)}
     assert home(environ).path == tmp_path
-    assert workspace(environ=environ) == tmp_path / "workspace"
+    assert workspace(environ) == tmp_path / "workspace"
 
 
 def test_a_relative_lab_home_does_not_follow_a_later_change_of_folder(
@@ -29,11 +29,11 @@ def test_without_lab_home_state_and_workspace_are_apart(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     assert home({}).path == tmp_path / ".local/state/kube-proxy-lab"
-    assert workspace(environ={}) == tmp_path / "kube-proxy-lab"
+    assert workspace({}) == tmp_path / "kube-proxy-lab"
 
 
 def test_a_chosen_workspace_wins(tmp_path: Path) -> None:
-    assert workspace(str(tmp_path / "w"), {"LAB_HOME": "/elsewhere"}) == tmp_path / "w"
+    assert workspace({"LAB_WORKSPACE": str(tmp_path / "w"), "LAB_HOME": "/elsewhere"}) == tmp_path / "w"
 
 
 def test_every_path_of_a_home_lies_in_it_and_no_two_are_the_same(tmp_path: Path) -> None:

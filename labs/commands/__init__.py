@@ -1,0 +1,16 @@
+"""The table of commands: what `lab` does, a row a command, in the order `lab --help` shows them.
+
+A row's function reads what argparse gives it, asks `labs.lab`, and shows the answer. There is no other logic.
+"""
+
+from __future__ import annotations
+
+from labs.commands import cluster, course, work
+from labs.commands.command import Command
+
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "the cluster": cluster.COMMANDS,
+    "work in it": work.COMMANDS,
+    "the labs": course.COMMANDS,
+}
+COMMANDS: dict[str, Command] = {row.name: row for group in GROUPS.values() for row in group}

@@ -1,0 +1,142 @@
+"""Commands that make the cluster, look at it and take it away."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from labs.commands.command import Command, Given, Type, argument, number, one_of
+from labs.commands.lab import lab
+from labs.config import home
+from labs.errors import UsageError
+from labs.show import Progress, Section, look, say, sections
+
+BACKENDS = ("namespaces",)
+MODES = ("iptables",)
+SMALLEST, LARGEST = 2, 50  # control-1 takes no workloads, so the least is one worker beside it
+
+
+def backend() -> Type:
+    """Where machines come from. Virtual machines are announced by the design but not built yet."""
+    known = one_of("backend", BACKENDS)
+
+    def read(text: str) -> str:
+        if text == "vagrant":
+            raise UsageError(
+                "the backend `vagrant` (virtual machines) is not part of this version; there is: namespaces",
+                "`lab up` makes the cluster of namespaces, `lab doctor` says whether this host can",
+            )
+        return str(known(text))
+
+    return read
+
+
+def doctor(given: Given) -> int:
+    """Try what the host can run; 0 if the default mode can."""
+    from vm.doctor import examine
+
+    report = examine(home().path)
+    if given.json:
+        say(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        how = look(sys.stdout)
+        say(sections([Section(*part) for part in report.tables(how.mark)], how))
+    return 0 if report.ready else 1
+
+
+def up(given: Given) -> int:
+    """Make the cluster run, showing the steps."""
+    report = Progress(sys.stdout)
+    summary = lab().up(
+        nodes=given.nodes, mode=given.mode, backend=given.backend, root=given.root, report=report
+    )
+    steps = "\n".join(f"  {step}" for step in summary.next_steps())
+    say(f"\n{sections(summary.sections(), report.look)}\n\nUp in {report.seconds:.1f} s. Try next:\n{steps}")
+    return 0
+
+
+def down(given: Given) -> int:
+    """Take the cluster away."""
+    say(lab().down(given.purge))
+    return 0
+
+
+def status(given: Given) -> int:
+    """Show what runs; 0 if the cluster does."""
+    seen = lab().status()
+    how = look(sys.stdout)
+    say(
+        json.dumps(seen.as_json(), indent=2, ensure_ascii=False)
+        if given.json
+        else sections(seen.sections(), how)
+    )
+    return 0 if seen.running else 1
+
+
+def mode(given: Given) -> int:
+    """Change how the proxy makes Services work."""
+    report = Progress(sys.stdout)
+    say(lab().mode(given.mode, node=given.node, scheduler=given.scheduler, report=report))
+    return 0
+
+
+JSON = argument("--json", action="store_true", help="for programs")
+
+COMMANDS = (
+    Command(
+        "doctor", "what this host can run, with a cure for what is missing", "lab doctor", doctor, (JSON,)
+    ),
+    Command(
+        "up",
+        "make the cluster run (again: changes nothing)",
+        "lab up --nodes 4",
+        up,
+        (
+            argument(
+                "--nodes",
+                metavar="N",
+                default=3,
+                type=number("--nodes", SMALLEST, LARGEST, "`lab up` alone makes control-1 and two workers"),
+                help=f"cluster nodes, control-1 among them: {SMALLEST} to {LARGEST}, 3 if not given",
+            ),
+            argument(
+                "--mode",
+                metavar="M",
+                default="iptables",
+                type=one_of("mode", MODES),
+                help="proxy mode: iptables",
+            ),
+            argument(
+                "--backend",
+                metavar="B",
+                default="namespaces",
+                type=backend(),
+                help="where machines come from: namespaces",
+            ),
+            argument(
+                "--root", action="store_true", help="as root, through sudo, instead of a user namespace"
+            ),
+        ),
+    ),
+    Command(
+        "down",
+        "take the cluster away; its objects are there again after the next `lab up`",
+        "lab down",
+        down,
+        (argument("--purge", action="store_true", help="forget the objects too"),),
+    ),
+    Command("status", "what runs", "lab status", status, (JSON,)),
+    Command(
+        "mode",
+        "change the proxy mode as an operator would",
+        "lab mode iptables --node worker-1",
+        mode,
+        (
+            argument("mode", metavar="M", type=one_of("mode", MODES), help="iptables"),
+            argument(
+                "--node", metavar="NODE", action="append", default=[], help="only here; may be repeated"
+            ),
+            argument("--scheduler", metavar="S", default="", help="of IPVS, such as rr"),
+        ),
+    ),
+)

@@ -1,0 +1,142 @@
+"""Commands of the course: the labs, their tasks, answers, hints and checks."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from labs.commands.command import Command, Given, argument, number
+from labs.commands.lab import lab
+from labs.config import WORKSPACE
+from labs.errors import UsageError
+from labs.show import look, say
+
+
+def listing(given: Given) -> int:
+    """Show the labs."""
+    at(given)
+    say(lab().labs_list().text(look(sys.stdout)))
+    return 0
+
+
+def start(given: Given) -> int:
+    """Set the stage of a lab and write its notebook."""
+    at(given)
+    say(lab().start(given.n, given.seed))
+    return 0
+
+
+def answer(given: Given) -> int:
+    """Record what the learner claims."""
+    at(given)
+    say(lab().answer(given.n, given.task, " ".join(given.value)))
+    return 0
+
+
+def hint(given: Given) -> int:
+    """Show the next hint."""
+    at(given)
+    say(lab().hint(given.n, given.task))
+    return 0
+
+
+def check(given: Given) -> int:
+    """Judge; 0 all passed, 1 something has not, 2 could not be judged."""
+    if given.json and given.watch:
+        raise UsageError(
+            "`--json` and `--watch` do not go together: one is one record, the other never ends",
+            f"`lab check {given.n} --json` again and again, or `lab check {given.n} --watch`",
+        )
+    at(given)
+    return lab().check(given.n, json=given.json, junit=given.junit, watch=given.watch)
+
+
+def reset(given: Given) -> int:
+    """Begin a lab again."""
+    at(given)
+    say(lab().reset(given.n))
+    return 0
+
+
+def solve(given: Given) -> int:
+    """Do a lab as a learner would."""
+    at(given)
+    return lab().solve(given.n, given.show)
+
+
+def at(given: Given) -> None:
+    """Hand the chosen workspace on through the environment, so that processes started from here agree."""
+    if given.workspace:
+        os.environ[WORKSPACE] = given.workspace
+
+
+N = argument(
+    "n", metavar="N", type=number("the lab", 1, 99, "`lab list` shows the labs"), help="the lab's number"
+)
+WHERE = argument("--workspace", metavar="DIR", default="", help="your folder of notebooks and answers")
+
+COMMANDS = (
+    Command("list", "the labs, and how far you are", "lab list", listing, (WHERE,)),
+    Command(
+        "start",
+        "set the stage of a lab and write its notebook",
+        "lab start 3",
+        start,
+        (
+            N,
+            argument(
+                "--seed",
+                metavar="S",
+                type=number("--seed", 0, 2**63 - 1, "0 gives the article's own values"),
+                help="draws names, ports and counts; yours if not given, 0: the article's own",
+            ),
+            WHERE,
+        ),
+    ),
+    Command(
+        "answer",
+        "record an answer to a task",
+        "lab answer 3 mode iptables",
+        answer,
+        (
+            N,
+            argument("task", metavar="TASK", help="the task's name"),
+            argument("value", metavar="VALUE", nargs="+", help="what you claim"),
+            WHERE,
+        ),
+    ),
+    Command(
+        "hint",
+        "the next hint of a task",
+        "lab hint 3 mode",
+        hint,
+        (
+            N,
+            argument(
+                "task", metavar="TASK", nargs="?", default="", help="if not given: the first not passed"
+            ),
+            WHERE,
+        ),
+    ),
+    Command(
+        "check",
+        "judge your answers against the kernel",
+        "lab check 3",
+        check,
+        (
+            N,
+            argument("--json", action="store_true", help="the result record for programs"),
+            argument("--junit", metavar="FILE", default="", help="write the result as JUnit XML too"),
+            argument("--watch", action="store_true", help="again whenever something changes"),
+            WHERE,
+        ),
+    ),
+    Command("reset", "begin a lab again", "lab reset 3", reset, (N, WHERE)),
+    Command(
+        "solve",
+        "do a lab from its solution, through the commands you have",
+        "lab solve 3 --show",
+        solve,
+        (N, argument("--show", action="store_true", help="only show the commands"), WHERE),
+    ),
+)
