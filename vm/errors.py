@@ -1,13 +1,13 @@
-"""What can go wrong with machines and the host under them.
+"""What can go wrong with machines and the host under them; the tree::
 
-    MachineError
-    ├── CommandFailed      a command ended with another code than 0
-    ├── CommandNotFound    the program is not installed
-    ├── CommandTimeout     it did not end in time
-    ├── NotRunning         no cluster behind this inventory
-    ├── AlreadyRunning     another process holds this state folder
-    ├── InventoryInvalid   the file cannot be read as an inventory
-    └── HostCannot         the host lacks something; says the cure
+MachineError
+├── CommandFailed      a command ended with another code than 0
+├── CommandNotFound    the program is not installed
+├── CommandTimeout     it did not end in time
+├── NotRunning         no cluster behind this inventory
+├── AlreadyRunning     another process holds this state folder
+├── InventoryInvalid   the file cannot be read as an inventory
+└── HostCannot         the host lacks something; says the cure
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class CommandNotFound(MachineError):
     """The program of a command is not installed or not on the PATH."""
 
     def __init__(self, program: str) -> None:
-        super().__init__(f"the program `{program}` is not on the PATH", f"install it; `lab doctor` names the package of {program}")
+        super().__init__(
+            f"the program `{program}` is not on the PATH",
+            f"install it; `lab doctor` names the package of {program}",
+        )
         self.program = program
 
 

@@ -1,0 +1,97 @@
+"""What a machine is to everyone else: a name, and a way to run commands there.
+
+Whoever needs a machine takes a ``Machine``; where it comes from is decided once, by the inventory. Every
+kind we have is reached by putting some words before the command (`nsenter …`, `ssh worker-1`), so one class
+does the work, and a kind says only which words.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import ClassVar, Protocol
+
+from vm import command
+from vm.command import Completed
+
+
+class Machine(Protocol):
+    """Where commands run: a node or helper made of namespaces, a virtual machine, or a real server."""
+
+    @property
+    def name(self) -> str:
+        """The machine's name, as the plan and its own `hostname` say it."""
+
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, timeout: float = 30, check: bool = True
+    ) -> Completed:
+        """Run a command there; raises CommandFailed, CommandNotFound, CommandTimeout as ``command.run``."""
+
+    def shell(self, argv: Sequence[str] = ()) -> int:
+        """Run a command on the caller's terminal, or a login shell without one; returns the exit code."""
+
+    def put(self, text: str, path: str) -> None:
+        """Write a file there, with the folders above it."""
+
+    def get(self, path: str) -> str:
+        """Read a file there; raises CommandFailed if there is none."""
+
+
+class Reached(ABC):
+    """A machine that is reached by a command in front of the command."""
+
+    login: ClassVar[tuple[str, ...]] = ("bash", "-l")
+
+    @abstractmethod
+    def before(self, argv: Sequence[str], *, terminal: bool) -> list[str]:
+        """The whole command line that runs ``argv`` there; ``terminal``: on the caller's stdin and stdout."""
+
+    def environment(self) -> Mapping[str, str] | None:
+        """The environment of commands there; None is the caller's own."""
+        return None
+
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, timeout: float = 30, check: bool = True
+    ) -> Completed:
+        """See ``Machine.run``; ``Completed.argv`` is the command as it was given."""
+        done = command.run(
+            self.before(argv, terminal=False),
+            input=input,
+            timeout=timeout,
+            check=False,
+            env=self.environment(),
+        )
+        completed = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+        return completed.checked() if check else completed
+
+    def shell(self, argv: Sequence[str] = ()) -> int:
+        """See ``Machine.shell``."""
+        words = self.before(argv or self.login, terminal=True)
+        return command.passthrough(words, env=self.environment(), wrapped=words[0].endswith("nsenter"))
+
+    def put(self, text: str, path: str) -> None:
+        """See ``Machine.put``."""
+        self.run(["sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", path], input=text)
+
+    def get(self, path: str) -> str:
+        """See ``Machine.get``."""
+        return self.run(["cat", "--", path]).stdout
+
+
+@dataclass(frozen=True)
+class Via(Reached):
+    """A machine of a hand-written inventory: behind `ssh root@n1`, `docker exec -i n1`, or nothing at all."""
+
+    name: str
+    via: tuple[str, ...] = ()
+
+    def before(self, argv: Sequence[str], *, terminal: bool) -> list[str]:
+        """The words of ``via``, then the command; `ssh` gets it quoted, for the shell on the other side."""
+        if not self.via or PurePath(self.via[0]).name != "ssh":
+            return [*self.via, *argv]
+        with_terminal = terminal and os.isatty(0) and argv == self.login
+        return [*self.via, *(["-t"] if with_terminal else []), "--", shlex.join(argv)]
