@@ -1,0 +1,69 @@
+"""Reading the world: all nodes and the API at once, into one `Evidence`.
+
+A node is read with one command (over ssh a round trip is 100 ms), the nodes and the API side by side. A node
+that cannot be read spoils its own reading only: a check that does not look at it can still be judged.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from checker import api
+from checker.errors import Broken
+from checker.evidence import Evidence, Reading, now
+from vm import inventory
+from vm.errors import MachineError
+from vm.inventory import Inventory
+from vm.plan import Node
+
+# What is read on every node, in this order; each command must end by itself, fast, without a terminal.
+READINGS = {
+    "rules": "iptables-save -c",
+    "sockets": "ss -Hlnt",
+    "mode": "curl -s -m 2 http://127.0.0.1:10249/proxyMode",
+    "health": "curl -s -m 2 -o /dev/null -w '%{http_code}' http://127.0.0.1:10256/healthz",
+    "metrics": "curl -s -m 2 http://127.0.0.1:10249/metrics",
+}
+MARK = "==> kube-proxy-lab reads"
+SCRIPT = "\n".join(f"echo '{MARK} {name}'; {command} 2>/dev/null; echo" for name, command in READINGS.items())
+SECONDS = 20.0
+
+
+def gather(path: Path) -> Evidence:
+    """Read the cluster behind an inventory file; Broken, with the cure, if there is none."""
+    try:
+        cluster = inventory.load(path)
+        alive = cluster.alive()
+    except (MachineError, OSError) as error:
+        raise Broken(f"no cluster to look at: {error}", "start it: `lab up`") from error
+    if not alive:
+        raise Broken("the cluster is not running", "start it: `lab up` (answers and objects are kept)")
+    return snapshot(cluster)
+
+
+def snapshot(cluster: Inventory) -> Evidence:
+    """The evidence of this moment; Broken if the API cannot be asked."""
+    nodes = cluster.plan.cluster_nodes
+    taken = now()
+    with ThreadPoolExecutor(max_workers=min(len(nodes), 16) + 1) as pool:
+        readings = [pool.submit(read, cluster, node) for node in nodes]
+        objects = api.objects(Path(cluster.kubeconfig))
+        clients = [node.address for node in cluster.plan.helpers if node.role == "client"]
+        return Evidence(taken, objects, tuple(each.result() for each in readings), (clients or [""])[0])
+
+
+def read(cluster: Inventory, node: Node) -> Reading:
+    """One node's reading."""
+    about = (node.name, node.role, node.address, node.pod_cidr)
+    try:
+        done = cluster.machine(node.name).run(["sh", "-c", SCRIPT], timeout=SECONDS)
+    except MachineError as error:
+        return Reading(*about, problem=str(error))
+    return Reading(*about, texts=sections(done.stdout))
+
+
+def sections(text: str) -> dict[str, str]:
+    """What each command of SCRIPT printed."""
+    parts = (part.partition("\n") for part in text.split(f"{MARK} ")[1:])
+    return {name: said.removesuffix("\n") for name, _, said in parts}

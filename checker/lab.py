@@ -1,0 +1,36 @@
+"""What the grader takes from a lab's ``lab.yaml``: its number, its title, and its tasks in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from checker.errors import LabInvalid, WrongUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab: `tasks` maps a task's name to its title."""
+
+    number: int
+    slug: str
+    title: str
+    tasks: Mapping[str, str]
+
+
+def load(folder: Path) -> Lab:
+    """Read a lab's folder; WrongUsage if it is none, LabInvalid if its lab.yaml is not as it must be."""
+    file = folder / "lab.yaml"
+    if not file.is_file():
+        raise WrongUsage(
+            f"{folder} is no lab: it has no lab.yaml", "name a folder such as content/03-iptables-chains"
+        )
+    try:
+        found = yaml.safe_load(file.read_text())
+        tasks = {str(task["name"]): str(task["title"]) for task in found["tasks"]}
+        return Lab(int(folder.name.partition("-")[0]), folder.name, str(found["title"]), tasks)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise LabInvalid(f"{file}: {error!r}") from error

@@ -1,0 +1,76 @@
+"""The nodes as a check asks for them: the fixture ``nodes``.
+
+A node that could not be read ends the check as *broken*, and only a check that asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from checker.errors import Broken
+from checker.evidence import Evidence, Reading
+from checker.rulesets import iptables_save
+from checker.rulesets.model import Ruleset
+
+
+class Node:
+    """One node of the cluster at one moment."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.name, self.role = reading.name, reading.role
+        self.address, self.pod_cidr = reading.address, reading.pod_cidr
+        self._reading = reading
+
+    def text(self, name: str) -> str:
+        """What one of the commands in `checker.gather.READINGS` printed."""
+        if self._reading.problem:
+            raise Broken(
+                f"{self.name} cannot be read: {self._reading.problem}",
+                "`lab status` shows it; `lab up` mends it",
+            )
+        return self._reading.texts.get(name, "")
+
+    @cached_property
+    def ruleset(self) -> Ruleset:
+        """The node's iptables rules, with their counters."""
+        return iptables_save.parse(self.text("rules"))
+
+    @property
+    def mode(self) -> str:
+        """The mode that this node's kube-proxy itself reports; Broken if it does not answer."""
+        found = self.text("mode").strip()
+        if not found:
+            raise Broken(
+                f"kube-proxy on {self.name} does not answer on port 10249",
+                f"`lab shell {self.name} -- tail /var/log/kube-proxy.log` shows why",
+            )
+        return found
+
+    def listeners(self, port: int) -> list[str]:
+        """The local addresses on which a process of this node listens on a TCP port (``ss -lnt``)."""
+        columns = (line.split() for line in self.text("sockets").splitlines())
+        return [each[3] for each in columns if len(each) > 3 and each[3].rpartition(":")[2] == str(port)]
+
+
+class Nodes:
+    """The nodes of the cluster, the control plane first."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._nodes = {reading.name: Node(reading) for reading in evidence.nodes}
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    @property
+    def workers(self) -> list[Node]:
+        """The nodes that take workloads; Broken if there are none."""
+        found = [node for node in self if node.role == "worker"]
+        if not found:
+            raise Broken("the inventory names no worker", "`lab down; lab up` makes a new one")
+        return found
+
+    @property
+    def modes(self) -> dict[str, str]:
+        """Each node's proxy mode."""
+        return {node.name: node.mode for node in self}
