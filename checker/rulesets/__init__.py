@@ -1,0 +1,1 @@
+"""Rules as the kernel has them, whatever tool printed them: read, asked, walked, explained."""

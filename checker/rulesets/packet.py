@@ -1,0 +1,99 @@
+"""The packet that a walk sends through the rules: as it starts, and as it is at one moment on its way.
+
+`Packet` is what the asker knows. `InFlight` is what a rule sees: addresses after NAT, the mark as it is now.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from checker.rulesets.prefix import Address, address
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The first packet of a connection, and what its node knows about it.
+
+    `local` are the node's own addresses (loopback is known without saying). `in_interface`,
+    `out_interface`: "" is *not known*, and a rule that asks for it cannot be decided. `masquerade_as` is
+    the address the node takes when it masquerades this packet, "" if not known. `recent` is what the
+    `recent` lists hold, all of it fresh. `bridge_port` is the port of a bridge the packet came in by, ""
+    for none. A packet of protocol `icmp` or `ipv6-icmp` is an echo request.
+    """
+
+    source: str
+    destination: str
+    protocol: str = "tcp"
+    source_port: int = 40000
+    destination_port: int = 0
+    in_interface: str = ""
+    out_interface: str = ""
+    ctstate: str = "NEW"
+    mark: int = 0
+    local: Collection[str] = ()
+    masquerade_as: str = ""
+    recent: Mapping[str, Collection[str]] = field(default_factory=dict)
+    bridge_port: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A packet at one moment. A port is None where a rule took one of a range and nobody knows which."""
+
+    source: Address
+    destination: Address
+    protocol: str
+    source_port: int | None
+    destination_port: int | None
+    in_interface: str
+    out_interface: str
+    ctstates: frozenset[str]
+    mark: int
+    local: frozenset[Address]
+    recent: Mapping[str, frozenset[Address]]
+    connmark: int = 0
+    bridge_port: str = ""
+    destination_ports: str = ""
+    redirected: bool = False
+    source_known: bool = True
+
+    @property
+    def for_this_node(self) -> bool:
+        """Whether the routing decision is *deliver here*."""
+        return is_local(self.destination, self.local)
+
+    @property
+    def to(self) -> str:
+        """Where it goes now: `10.244.1.5:8080`, `[fd00::5]:8080`; without the port where there is none."""
+        port = self.destination_ports or str(self.destination_port or "")
+        return endpoint(self.destination, port)
+
+
+def endpoint(where: Address, port: str) -> str:
+    """An address and port in the way of rules and URLs: IPv6 in brackets."""
+    if not port:
+        return where.text
+    return f"[{where.text}]:{port}" if where.version == 6 else f"{where.text}:{port}"
+
+
+def is_local(where: Address, local: Collection[Address]) -> bool:
+    """Whether the node holds the address: its own, 127.0.0.0/8 or ::1."""
+    loopback = where.value >> 24 == 127 if where.version == 4 else where.value == 1
+    return loopback or where in local
+
+
+def in_flight(packet: Packet) -> InFlight:
+    """The packet as its first rule sees it. Raises ValueError where an address is none."""
+    return InFlight(
+        source=address(packet.source),
+        destination=address(packet.destination),
+        protocol=packet.protocol,
+        source_port=packet.source_port,
+        destination_port=packet.destination_port,
+        in_interface=packet.in_interface,
+        out_interface=packet.out_interface,
+        ctstates=frozenset({packet.ctstate}),
+        mark=packet.mark,
+        local=frozenset(address(each) for each in packet.local),
+        recent={name: frozenset(map(address, entries)) for name, entries in packet.recent.items()},
+        bridge_port=packet.bridge_port,
+    )

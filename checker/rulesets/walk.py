@@ -1,0 +1,192 @@
+"""Send a packet through the rules on paper, in the order in which netfilter asks them.
+
+A packet that comes in meets PREROUTING, then the routing decision, then INPUT or FORWARD and POSTROUTING;
+one made here meets OUTPUT and POSTROUTING, and comes in again by `lo` if it is for the node itself. In
+each hook the tables have a fixed order. Where a rule holds by chance the way forks, so a walk ends in
+several outcomes whose probabilities sum to 1. Where the answer cannot be known the outcome is UNDECIDED,
+with the reason: no guess.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
+from checker.rulesets.outcome import Start, Walk, Way, outcomes
+from checker.rulesets.packet import Packet, in_flight
+from checker.rulesets.targets import Jump, Masquerade, SetMark, Snat, UnknownTarget, Verdict
+
+# linux/netfilter_ipv4.h, priorities: raw -300, mangle -150, dnat -100, filter 0, security 50, snat 100.
+HOOKS: dict[str, tuple[str, ...]] = {
+    "PREROUTING": ("raw", "mangle", "nat"),
+    "INPUT": ("mangle", "filter", "security", "nat"),
+    "FORWARD": ("mangle", "filter", "security"),
+    "OUTPUT": ("raw", "mangle", "nat", "filter", "security"),
+    "POSTROUTING": ("mangle", "nat"),
+}
+TRANSLATED = frozenset({"NEW", "RELATED"})
+MOST_WAYS = 20_000
+
+
+def walk(rules: Ruleset, packet: Packet, start: Start = "prerouting") -> Walk:
+    """Walk a connection's first packet through the rules; `start` is "output" for one made on the node.
+
+    Raises ValueError for an address that is none, RulesetError where chance forks the way over 20,000 times.
+    """
+    walker = Walker(rules)
+    first = [Way(in_flight(packet))]
+    ways = walker.from_here(first) if start == "output" else walker.from_outside(first)
+    return Walk(packet, start, tuple(outcomes(ways, packet)))
+
+
+class Walker:
+    """The rules, and ways through them."""
+
+    def __init__(self, rules: Ruleset) -> None:
+        self.rules = rules
+        self.forks = 0
+
+    def from_outside(self, ways: Iterable[Way]) -> list[Way]:
+        """In by an interface, then delivered here or forwarded."""
+        ways = self.hook("PREROUTING", ways)
+        here = self.hook("INPUT", (way for way in ways if way.packet.for_this_node))
+        through = self.hook("FORWARD", (way for way in ways if not way.packet.for_this_node))
+        return here + self.hook("POSTROUTING", through)
+
+    def from_here(self, ways: Iterable[Way]) -> list[Way]:
+        """Made here; what is for the node itself comes in again by `lo`, and is not translated twice."""
+        ways = [_by_loopback(way) for way in self.hook("OUTPUT", ways)]
+        ways = self.hook("POSTROUTING", ways)
+        away = [way for way in ways if way.verdict or not way.packet.for_this_node]
+        back = [
+            replace(way, packet=replace(way.packet, in_interface="lo", out_interface=""))
+            for way in ways
+            if way not in away
+        ]
+        return away + self.hook("INPUT", self.hook("PREROUTING", back, nat=False), nat=False)
+
+    def hook(self, hook: str, ways: Iterable[Way], *, nat: bool = True) -> list[Way]:
+        """All tables of a hook in their order."""
+        done = list(ways)
+        for table in HOOKS[hook]:
+            if table != "nat" or nat:
+                done = [after for way in done for after in self._base_chain(table, hook, way)]
+        return done
+
+    def _base_chain(self, table: str, hook: str, way: Way) -> Iterator[Way]:
+        chain = self.rules.chain(table, hook)
+        asked = table != "nat" or not TRANSLATED.isdisjoint(way.packet.ctstates)
+        if way.verdict or chain is None or not asked:
+            yield way
+            return
+        for after in self.chain(way, table, (hook,), hook):
+            verdict, steps = after.verdict, after.steps
+            if verdict in {"", "RETURN"}:
+                verdict, steps = chain.policy, (*steps, Place(table, hook, 0, None, hook))
+            yield replace(after, steps=steps, verdict="" if verdict == "ACCEPT" else verdict)
+
+    def chain(self, way: Way, table: str, stack: tuple[str, ...], hook: str, start: int = 0) -> Iterator[Way]:
+        """The rules of the chain on top of the stack: ways with the verdict that they leave it with."""
+        found = self.rules.chain(table, stack[-1])
+        if found is None:
+            yield replace(way, verdict="UNDECIDED", why=f"there is no chain {stack[-1]} in table {table}")
+            return
+        for number, rule in enumerate(found.rules[start:], start + 1):
+            answer = rule.holds(way.packet)
+            if answer is False or (answer is None and (rule.target is None or rule.target.changes_nothing)):
+                continue
+            place = Place(table, stack[-1], number, rule, hook)
+            if answer is None:
+                yield _undecided(way, place)
+                return
+            taken = list(self._take(_step(way, place, answer), place, stack))
+            if answer is True and len(taken) == 1 and not taken[0].verdict:
+                way = taken[0]
+                continue
+            yield from self._forked(taken, place, stack)
+            if answer is True:
+                return
+            way = replace(way, share=way.share * (1 - answer))
+        yield way
+
+    def _forked(self, taken: list[Way], place: Place, stack: tuple[str, ...]) -> Iterator[Way]:
+        """Ways that a rule took and gave back go on behind it, each for itself."""
+        self.forks += len(taken)
+        if self.forks > MOST_WAYS:
+            raise RulesetError(
+                f"chain {place.chain} in table {place.table}: chance forks the way over {MOST_WAYS} times"
+            )
+        for way in taken:
+            if way.verdict:
+                yield way
+            else:
+                yield from self.chain(way, place.table, stack, place.hook, place.number)
+
+    def _take(self, way: Way, place: Place, stack: tuple[str, ...]) -> Iterator[Way]:
+        """What the rule's target makes of the packet."""
+        rule = place.rule
+        target = rule.target if rule else None
+        if target is None:
+            yield way
+        elif isinstance(target, Verdict):
+            yield replace(way, verdict=target.name)
+        elif isinstance(target, Jump):
+            yield from self._jump(way, target, place, stack)
+        else:
+            yield from _acted(way, place)
+
+    def _jump(self, way: Way, jump: Jump, place: Place, stack: tuple[str, ...]) -> Iterator[Way]:
+        """Into a user chain and back from its end or RETURN; after a goto, to where this chain returns."""
+        if jump.chain in stack:
+            loop = " → ".join((*stack[stack.index(jump.chain) :], jump.chain))
+            yield replace(
+                way, verdict="UNDECIDED", why=f"the chains jump in a loop, which the kernel refuses: {loop}"
+            )
+            return
+        for after in self.chain(way, place.table, (*stack, jump.chain), place.hook):
+            back = after.verdict in {"", "RETURN"}
+            yield replace(after, verdict="RETURN" if jump.goto else "") if back else after
+
+
+def _step(way: Way, place: Place, answer: bool | Fraction) -> Way:
+    share = way.share if answer is True else way.share * answer
+    return replace(way, share=share, steps=(*way.steps, place))
+
+
+def _undecided(way: Way, place: Place) -> Way:
+    rule = place.rule or Rule()
+    doubts = ", ".join(match.words for match in rule.matches if match.holds(way.packet) is None)
+    why = (
+        f"whether {place.table} {place.chain} rule {place.number} applies cannot be known from here: {doubts}"
+    )
+    return replace(way, verdict="UNDECIDED", why=why)
+
+
+def _acted(way: Way, place: Place) -> Iterator[Way]:
+    rule = place.rule
+    if rule is None or rule.target is None:
+        return
+    target = rule.target
+    packets = target.act(way.packet)
+    why = f"what {target.words} does is not followed here" if isinstance(target, UnknownTarget) else way.why
+    marked = _marked_by(way, place) if isinstance(target, SetMark) else way.marked_by
+    source = way.masqueraded_by
+    if isinstance(target, Masquerade | Snat):
+        source = way.marked_by or place
+    for packet in packets:
+        yield Way(packet, way.share / len(packets), way.steps, target.ends, why, marked, source)
+
+
+def _marked_by(way: Way, place: Place) -> Place | None:
+    """The rule that decided on the mark: the jump into the chain that sets it, not what takes it off."""
+    target = place.rule.target if place.rule else None
+    if not isinstance(target, SetMark) or not target.act(way.packet)[0].mark & ~way.packet.mark:
+        return way.marked_by
+    jumps = [step for step in way.steps[:-1] if step.rule and step.rule.jump == place.chain]
+    return jumps[-1] if jumps else place
+
+
+def _by_loopback(way: Way) -> Way:
+    if not way.packet.for_this_node:
+        return way
+    return replace(way, packet=replace(way.packet, out_interface="lo"))
