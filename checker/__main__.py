@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from checker.options import OPTIONS, REQUIRED, Options
 
 USAGE = 64
-# Plugins of pytest's own that a grader has no use for: they would print, write a cache, or cost start-up time.
+# pytest's own plugins that a grader has no use for: they would print, write a cache, or cost time.
 QUIET = (
     *("terminal", "cacheprovider", "doctest", "unittest", "junitxml", "logging", "pastebin", "setuponly"),
     *("setupplan", "stepwise", "faulthandler", "warnings", "debugging", "legacypath", "threadexception"),

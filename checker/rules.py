@@ -15,9 +15,10 @@ from checker.expectations import wrong
 from checker.nodes import Node, Nodes
 from checker.rulesets.memory import Random
 from checker.rulesets.model import Place, Rule
+from checker.rulesets.outcome import Outcome
 from checker.rulesets.packet import Packet
 from checker.rulesets.targets import Masquerade, SetMark
-from checker.rulesets.walk import Outcome, walk
+from checker.rulesets.walk import walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,156 @@
+"""Are these counts what these shares make? For requests that were counted at each pod.
+
+Chance is judged by a level: how often a right cluster may fail. At the level 1e-4 one right cluster in ten
+thousand does; a grader that is kinder than 1e-3 is noticed by the learner, a stricter one by nobody. With two
+possible outcomes the test is exact (binomial); with more it is Pearson's χ², or, where a share expects fewer
+than ten requests and χ² would be rough, an exact binomial test of each share at its part of the level (Bonferroni).
+
+All from `math`: the distribution of χ² is a regularised incomplete gamma function, by the series below its
+turning point and by Legendre's continued fraction above it (Numerical Recipes, 6.2; NIST DLMF 8.11.4, 8.9.2).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+LEVEL = 1e-4
+FEW = 10
+
+Shares = Mapping[str, Fraction | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether counts fit shares: `p_value` is how often chance alone is as far off, or farther, in `n` requests."""
+
+    fits: bool
+    p_value: float
+    n: int
+    text: str
+
+
+def shares_fit(observed: Mapping[str, int], expected: Shares, level: float = LEVEL) -> Verdict:
+    """Test counts against shares; a name that is missing in `observed` was counted 0 times.
+
+    Raises ValueError where nothing was counted, or the shares do not sum to 1.
+    """
+    n = sum(observed.values())
+    _check(n, expected)
+    impossible = {name: count for name, count in observed.items() if count and not expected.get(name)}
+    if impossible:
+        names = ", ".join(f"{name} ({count} of {n})" for name, count in sorted(impossible.items()))
+        return Verdict(False, 0.0, n, f"these should get nothing at all: {names}")
+    p_value = _p_value(n, observed, {name: float(share) for name, share in expected.items() if share})
+    fits = p_value >= level
+    counts = ", ".join(
+        f"{name} {observed.get(name, 0)} (about {n * float(share):.0f})" for name, share in expected.items()
+    )
+    judged = "as chance would have it" if fits else "too far off for chance"
+    return Verdict(fits, p_value, n, f"{n} requests: {counts}: {judged} (p = {p_value:.2g}, level {level:g})")
+
+
+def _check(n: int, expected: Shares) -> None:
+    if n <= 0:
+        raise ValueError("no request was counted, so nothing can be said of shares; send some first")
+    total = sum(map(float, expected.values()))
+    if abs(total - 1) > 1e-6:
+        raise ValueError(f"the expected shares sum to {total:.6f}; shares of all requests sum to 1")
+
+
+def _p_value(n: int, observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
+    counts = [(observed.get(name, 0), share) for name, share in expected.items()]
+    if len(counts) == 1:
+        return 1.0
+    if len(counts) == 2:
+        return binomial_test(counts[0][0], n, counts[0][1])
+    if all(n * share >= FEW for _, share in counts):
+        statistic = sum((count - n * share) ** 2 / (n * share) for count, share in counts)
+        return chi_square_tail(statistic, len(counts) - 1)
+    return min(1.0, len(counts) * min(binomial_test(count, n, share) for count, share in counts))
+
+
+def binomial_test(count: int, n: int, share: float) -> float:
+    """Exact, two-sided: the probability of all counts that are no more probable than this one."""
+    if not 0 < share < 1:
+        return float(count == n * share)
+    logs = [_binomial_log(k, n, share) for k in range(n + 1)]
+    # Equal probabilities (share 1/2) differ in the last digits of their logarithms.
+    limit = logs[count] + 1e-9
+    return min(1.0, math.fsum(math.exp(each) for each in logs if each <= limit))
+
+
+def _binomial_log(k: int, n: int, share: float) -> float:
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return ways + k * math.log(share) + (n - k) * math.log1p(-share)
+
+
+def chi_square_tail(statistic: float, freedom: int) -> float:
+    """How often χ² with that many degrees of freedom is at least that large."""
+    return upper_gamma(freedom / 2, statistic / 2)
+
+
+def upper_gamma(a: float, x: float) -> float:
+    """Q(a, x), the regularised upper incomplete gamma function, for a > 0 and x ≥ 0."""
+    if x <= 0:
+        return 1.0
+    return 1.0 - _lower_series(a, x) if x < a + 1 else _upper_fraction(a, x)
+
+
+def _lower_series(a: float, x: float) -> float:
+    term = total = 1 / a
+    k = a
+    while term > total * 1e-17:
+        k += 1
+        term *= x / k
+        total += term
+    return total * math.exp(a * math.log(x) - x - math.lgamma(a))
+
+
+def _upper_fraction(a: float, x: float) -> float:
+    """Lentz's way of evaluating the continued fraction from the front."""
+    tiny = 1e-300
+    b = x + 1 - a
+    c, d = 1 / tiny, 1 / b
+    value = d
+    for i in range(1, 10_000):
+        b += 2
+        factor = -i * (i - a)
+        d = 1 / (_not_zero(factor * d + b, tiny))
+        c = _not_zero(b + factor / c, tiny)
+        value *= d * c
+        if abs(d * c - 1) < 1e-15:
+            break
+    return value * math.exp(a * math.log(x) - x - math.lgamma(a))
+
+
+def _not_zero(value: float, tiny: float) -> float:
+    return value if abs(value) > tiny else tiny
+
+
+def sample_size(share: float, other: float, level: float = LEVEL, power: float = 0.999) -> int:
+    """How many requests tell a share from another: 1/2 from 1/3 takes about 450.
+
+    With so many, a cluster whose true share is `other` is caught with probability `power` by a test for
+    `share` at `level`. The normal approximation, rounded up; good to a few per cent. Raises ValueError for
+    shares that are equal or not between 0 and 1.
+    """
+    if share == other or not (0 < share < 1 and 0 < other < 1):
+        raise ValueError(
+            f"{share:g} and {other:g} cannot be told apart: give two different shares between 0 and 1"
+        )
+    refuse, miss = normal_quantile(1 - level / 2), normal_quantile(power)
+    spread = refuse * math.sqrt(share * (1 - share)) + miss * math.sqrt(other * (1 - other))
+    return math.ceil((spread / (share - other)) ** 2)
+
+
+def normal_quantile(probability: float) -> float:
+    """Where the standard normal distribution has this probability to its left; by bisection of erfc."""
+    low, high = -40.0, 40.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        if math.erfc(-middle / math.sqrt(2)) / 2 < probability:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
