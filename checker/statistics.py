@@ -1,9 +1,9 @@
 """Are these counts what these shares make? For requests that were counted at each pod.
 
-Chance is judged by a level: how often a right cluster may fail. At the level 1e-4 one right cluster in ten
-thousand does; a grader that is kinder than 1e-3 is noticed by the learner, a stricter one by nobody. With two
-possible outcomes the test is exact (binomial); with more it is Pearson's χ², or, where a share expects fewer
-than ten requests and χ² would be rough, an exact binomial test of each share at its part of the level (Bonferroni).
+Chance is judged by a level: how often a right cluster may fail; 1e-4 is one in ten thousand, and a wrong
+cluster is still found with a few hundred requests (`sample_size`). With two possible outcomes the test is
+exact (binomial); with more it is Pearson's χ², or, where a share expects fewer than ten requests and χ² would
+be rough, an exact binomial test of each share at its part of the level (Bonferroni).
 
 All from `math`: the distribution of χ² is a regularised incomplete gamma function, by the series below its
 turning point and by Legendre's continued fraction above it (Numerical Recipes, 6.2; NIST DLMF 8.11.4, 8.9.2).
@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from statistics import NormalDist
 
 LEVEL = 1e-4
 FEW = 10
@@ -22,7 +23,7 @@ Shares = Mapping[str, Fraction | float]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether counts fit shares: `p_value` is how often chance alone is as far off, or farther, in `n` requests."""
+    """Whether counts fit shares; `p_value`: how often chance alone is as far off in `n` requests."""
 
     fits: bool
     p_value: float
@@ -129,7 +130,7 @@ def _not_zero(value: float, tiny: float) -> float:
 
 
 def sample_size(share: float, other: float, level: float = LEVEL, power: float = 0.999) -> int:
-    """How many requests tell a share from another: 1/2 from 1/3 takes about 450.
+    """How many requests tell a share from another: 1/2 from 1/3 takes about 420.
 
     With so many, a cluster whose true share is `other` is caught with probability `power` by a test for
     `share` at `level`. The normal approximation, rounded up; good to a few per cent. Raises ValueError for
@@ -139,18 +140,6 @@ def sample_size(share: float, other: float, level: float = LEVEL, power: float =
         raise ValueError(
             f"{share:g} and {other:g} cannot be told apart: give two different shares between 0 and 1"
         )
-    refuse, miss = normal_quantile(1 - level / 2), normal_quantile(power)
+    refuse, miss = NormalDist().inv_cdf(1 - level / 2), NormalDist().inv_cdf(power)
     spread = refuse * math.sqrt(share * (1 - share)) + miss * math.sqrt(other * (1 - other))
     return math.ceil((spread / (share - other)) ** 2)
-
-
-def normal_quantile(probability: float) -> float:
-    """Where the standard normal distribution has this probability to its left; by bisection of erfc."""
-    low, high = -40.0, 40.0
-    for _ in range(200):
-        middle = (low + high) / 2
-        if math.erfc(-middle / math.sqrt(2)) / 2 < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2

@@ -12,9 +12,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
-from checker.rulesets.outcome import Start, Walk, Way, outcomes
+from checker.rulesets.outcome import Outcome, Path, Start, Walk, Way, outcomes
 from checker.rulesets.packet import Packet, in_flight
 from checker.rulesets.targets import Jump, Masquerade, SetMark, Snat, UnknownTarget, Verdict
+
+__all__ = ["Outcome", "Packet", "Path", "Walk", "Walker", "walk"]
 
 # linux/netfilter_ipv4.h, priorities: raw -300, mangle -150, dnat -100, filter 0, security 50, snat 100.
 HOOKS: dict[str, tuple[str, ...]] = {
