@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from checker.rulesets.prefix import Address, address
 
+NO_INTERFACE = "-"
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:
@@ -37,7 +39,11 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """A packet at one moment. A port is None where a rule took one of a range and nobody knows which."""
+    """A packet at one moment.
+
+    A port is None where a rule took one of a range and nobody knows which. An interface is "" where it is not
+    known and NO_INTERFACE where there is none: nothing made here came in by one, before routing none leads out.
+    """
 
     source: Address
     destination: Address

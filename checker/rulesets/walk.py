@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
 from checker.rulesets.outcome import Outcome, Path, Start, Walk, Way, outcomes
-from checker.rulesets.packet import Packet, in_flight
+from checker.rulesets.packet import NO_INTERFACE, Packet, in_flight
 from checker.rulesets.targets import Jump, Masquerade, SetMark, Snat, UnknownTarget, Verdict
 
 __all__ = ["Outcome", "Packet", "Path", "Walk", "Walker", "walk"]
@@ -35,37 +35,35 @@ def walk(rules: Ruleset, packet: Packet, start: Start = "prerouting") -> Walk:
 
     Raises ValueError for an address that is none, RulesetError where chance forks the way over 20,000 times.
     """
-    walker = Walker(rules)
+    walker = Walker(rules, packet.out_interface)
     first = [Way(in_flight(packet))]
     ways = walker.from_here(first) if start == "output" else walker.from_outside(first)
     return Walk(packet, start, tuple(outcomes(ways, packet)))
 
 
 class Walker:
-    """The rules, and ways through them."""
+    """The rules, and ways through them; `out_interface` is the one that packets leave by, "" if not known."""
 
-    def __init__(self, rules: Ruleset) -> None:
+    def __init__(self, rules: Ruleset, out_interface: str = "") -> None:
         self.rules = rules
+        self.out_interface = out_interface
         self.forks = 0
 
-    def from_outside(self, ways: Iterable[Way]) -> list[Way]:
+    def from_outside(self, ways: Iterable[Way], *, nat: bool = True) -> list[Way]:
         """In by an interface, then delivered here or forwarded."""
-        ways = self.hook("PREROUTING", ways)
-        here = self.hook("INPUT", (way for way in ways if way.packet.for_this_node))
-        through = self.hook("FORWARD", (way for way in ways if not way.packet.for_this_node))
-        return here + self.hook("POSTROUTING", through)
+        here, through = _apart(self.hook("PREROUTING", (_out(way, NO_INTERFACE) for way in ways), nat=nat))
+        here = self.hook("INPUT", here, nat=nat)
+        through = self.hook("FORWARD", (_out(way, self.out_interface) for way in through))
+        return here + self.hook("POSTROUTING", through, nat=nat)
 
     def from_here(self, ways: Iterable[Way]) -> list[Way]:
         """Made here; what is for the node itself comes in again by `lo`, and is not translated twice."""
-        ways = [_by_loopback(way) for way in self.hook("OUTPUT", ways)]
-        ways = self.hook("POSTROUTING", ways)
-        away = [way for way in ways if way.verdict or not way.packet.for_this_node]
-        back = [
-            replace(way, packet=replace(way.packet, in_interface="lo", out_interface=""))
-            for way in ways
-            if way not in away
-        ]
-        return away + self.hook("INPUT", self.hook("PREROUTING", back, nat=False), nat=False)
+        ways = self.hook("OUTPUT", (self._routed(_in(way, NO_INTERFACE)) for way in ways))
+        here, away = _apart(self.hook("POSTROUTING", map(self._routed, ways)))
+        return away + self.from_outside((_in(way, "lo") for way in here), nat=False)
+
+    def _routed(self, way: Way) -> Way:
+        return _out(way, "lo" if way.packet.for_this_node else self.out_interface)
 
     def hook(self, hook: str, ways: Iterable[Way], *, nat: bool = True) -> list[Way]:
         """All tables of a hook in their order."""
@@ -188,7 +186,18 @@ def _marked_by(way: Way, place: Place) -> Place | None:
     return jumps[-1] if jumps else place
 
 
-def _by_loopback(way: Way) -> Way:
-    if not way.packet.for_this_node:
-        return way
-    return replace(way, packet=replace(way.packet, out_interface="lo"))
+def _in(way: Way, interface: str) -> Way:
+    return replace(way, packet=replace(way.packet, in_interface=interface))
+
+
+def _out(way: Way, interface: str) -> Way:
+    return replace(way, packet=replace(way.packet, out_interface=interface))
+
+
+def _apart(ways: Iterable[Way]) -> tuple[list[Way], list[Way]]:
+    """The routing decision: what is for this node, and all else, with it what has met its end already."""
+    here: list[Way] = []
+    rest: list[Way] = []
+    for way in ways:
+        (here if way.packet.for_this_node and not way.verdict else rest).append(way)
+    return here, rest
