@@ -1,6 +1,6 @@
 """Matches on what the kernel knows beside the packet: connection, mark, dice, lists, sets, counters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar, Literal
 
@@ -197,6 +197,15 @@ class Recent(Match):
         ):
             return False
         return None if self.hits > 1 else True
+
+
+def noted(matches: tuple[Match, ...], packet: InFlight) -> InFlight:
+    """The packet after a rule whose matches held: what `recent` wrote down, later rules can read."""
+    for match in matches:
+        if isinstance(match, Recent) and match.action in {"set", "update"}:
+            entries = packet.recent.get(match.name, frozenset()) | {getattr(packet, match.side)}
+            packet = replace(packet, recent={**packet.recent, match.name: entries})
+    return packet
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from checker.rulesets.prefix import Address, address
 
+# No interface can be called so: iptables and `ip link` both take a name that starts with `-` for an option.
 NO_INTERFACE = "-"
 
 
@@ -41,8 +42,9 @@ class Packet:
 class InFlight:
     """A packet at one moment.
 
-    A port is None where a rule took one of a range and nobody knows which. An interface is "" where it is not
-    known and NO_INTERFACE where there is none: nothing made here came in by one, before routing none leads out.
+    A port is None where a rule took one of a range and nobody knows which. An interface is "" where it is
+    not known and NO_INTERFACE where there is none: what is made here came in by none, and before routing
+    none leads out.
     """
 
     source: Address

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from checker.rulesets.memory import noted
 from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
 from checker.rulesets.outcome import Outcome, Path, Start, Walk, Way, outcomes
 from checker.rulesets.packet import NO_INTERFACE, Packet, in_flight
@@ -150,7 +151,8 @@ class Walker:
 
 def _step(way: Way, place: Place, answer: bool | Fraction) -> Way:
     share = way.share if answer is True else way.share * answer
-    return replace(way, share=share, steps=(*way.steps, place))
+    packet = noted(place.rule.matches, way.packet) if place.rule else way.packet
+    return replace(way, packet=packet, share=share, steps=(*way.steps, place))
 
 
 def _undecided(way: Way, place: Place) -> Way:
