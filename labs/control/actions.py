@@ -44,7 +44,15 @@ class Delete:
     policy: str = ""
 
 
-Action = Create | Update | Patch | Delete
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Tie a pod to a node: the scheduler's one verb."""
+
+    pod: Object
+    node: str
+
+
+Action = Create | Update | Patch | Delete | Bind
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from labs.control.actions import Action, Create, Delete, Patch, Update
+from labs.control.actions import Action, Bind, Create, Delete, Patch, Update
 from labs.control.moments import stamp
 from labs.control.ownership import controller_uid
 from labs.kube.client import Object
@@ -54,6 +54,8 @@ class FakeWorld:
                     self.change(obj, patch)
                 case Update(obj):
                     self.objects[_place(obj)] = self._newer(obj, obj)
+                case Bind(pod, node):
+                    self.change(pod, {"spec": {"nodeName": node}})
                 case Delete(obj):
                     self._delete(obj)
 

@@ -48,7 +48,10 @@ class Loop(ABC):
 
     async def look(self, key: Key) -> None:
         """Plan and perform; raises ApiError, after which the queue looks again."""
-        plan = self.plan(key)
+        await self.carry_out(key, self.plan(key))
+
+    async def carry_out(self, key: Key, plan: Plan) -> None:
+        """Write first, then tell what was done."""
         await self.world.write(plan.actions)
         for note in plan.notes:
             self.world.events.record(self.component, note)

@@ -10,14 +10,16 @@ import asyncio
 import logging
 
 from labs.control.deployments import Deployments
+from labs.control.endpointslices import Endpoints, EndpointSlices
 from labs.control.loop import Loop, keep_running
 from labs.control.replicasets import ReplicaSets
+from labs.control.scheduler import Scheduler
 from labs.control.world import World
 from labs.kube.client import Client
 
 log = logging.getLogger(__name__)
 
-LOOPS: tuple[type[Loop], ...] = (Deployments, ReplicaSets)
+LOOPS: tuple[type[Loop], ...] = (Deployments, ReplicaSets, Scheduler, EndpointSlices, Endpoints)
 
 
 async def run(client: Client) -> None:

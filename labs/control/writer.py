@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from labs.control.actions import Action, Create, Delete, Patch, Update
+from labs.control.actions import Action, Bind, Create, Delete, Patch, Update
 from labs.control.cache import Cache
 from labs.control.moments import now, stamp
 from labs.kube.client import ApiError, Client, Object
@@ -33,8 +33,7 @@ class Writer:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def bind(self, pod: Object, node: str) -> None:
-        """Tie a pod to a node: the scheduler's one verb."""
+    async def _bind(self, pod: Object, node: str) -> None:
         namespace, name = key(pod)
         binding = {
             "apiVersion": "v1",
@@ -42,8 +41,7 @@ class Writer:
             "metadata": {"name": name, "namespace": namespace, "uid": pod["metadata"]["uid"]},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         }
-        async with self._slots:
-            await self._client.request("POST", KINDS["Pod"].path(namespace, name, "binding"), binding)
+        await self._client.request("POST", KINDS["Pod"].path(namespace, name, "binding"), binding)
 
     async def _one(self, action: Action) -> None:
         async with self._slots:
@@ -54,6 +52,8 @@ class Writer:
                     self._caches[obj["kind"]].store(await self._client.update(obj))
                 case Patch(obj, patch, subresource):
                     await self._patch(obj, patch, subresource)
+                case Bind(pod, node):
+                    await self._bind(pod, node)
                 case Delete():
                     await self._delete(action)
                 case _:
