@@ -1,0 +1,17 @@
+# make up      all set-up, then a running cluster and what to do next
+# make test    all set-up it needs, then the tests
+# More verbs are in CONTRIBUTING.md. vm/setup.sh is the set-up; a second time it only looks.
+
+LAB   := .venv/bin/lab
+SETUP := PYTHON='$(PYTHON)' sh vm/setup.sh
+MAKEFLAGS += --no-print-directory
+
+.PHONY: up setup
+
+up:
+	@$(SETUP) requirements.lock
+	@$(LAB) up
+	@printf '\nPut lab and kubectl on the PATH of this shell:\n  eval "$$($(LAB) env)"\n'
+
+setup:
+	@$(SETUP) requirements-dev.lock
