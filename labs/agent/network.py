@@ -1,0 +1,135 @@
+"""A pod's network: a namespace of its own, routed by the node, as the AWS VPC CNI does it.
+
+A pod has its address as a /32 on ``eth0`` and one way out: the link-local gateway 169.254.1.1, which nobody
+answers for; a permanent neighbour entry says that it has the MAC of the veth's other end. On the node a /32
+route leads to the veth. There is no bridge, so nothing depends on br_netfilter, and the node's end has no
+address: with one, masquerade would take it as source instead of the node's own.
+
+The namespace belongs to the pod, not to a process: containers come and go in it (the kubelet's sandbox).
+All MACs are known beforehand, so nobody ever asks by ARP, and two ``ip -batch`` calls make it all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from labs.agent.addresses import Addresses
+from vm.command import run_async
+
+GATEWAY = "169.254.1.1"
+NODE_MAC = "ee:ee:ee:ee:ee:ee"  # every veth's end on the node: they never meet on one link (Calico's choice)
+NAMESPACES = Path("/run/netns")
+PREFIX = "cni-"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """Where a pod's containers live; ``netns`` is empty for hostNetwork."""
+
+    address: str
+    netns: str = ""
+
+
+def namespace(uid: str) -> str:
+    """The network namespace of a pod, as ``ip netns`` names it."""
+    return PREFIX + uid
+
+
+def link(uid: str) -> str:
+    """The node's end of the pod's veth; names have at most 15 characters."""
+    return "veth" + uid.replace("-", "")[:11]
+
+
+def mac(address: str) -> str:
+    """A MAC made of the address, as CNI plug-ins do: 10.244.1.5 → 0a:58:0a:f4:01:05."""
+    return ":".join(f"{byte:02x}" for byte in (0x0A, 0x58, *ip_address(address).packed[-4:]))
+
+
+def outside(uid: str, address: str, node_address: str) -> str:
+    """``ip -batch`` text for the node's side."""
+    name, netns, hardware = link(uid), namespace(uid), mac(address)
+    return (
+        f"netns add {netns}\n"
+        f"link add {name} address {NODE_MAC} type veth peer name eth0 address {hardware} netns {netns}\n"
+        f"link set {name} addrgenmode none up\n"
+        f"neigh replace {address} lladdr {hardware} dev {name} nud permanent\n"
+        # The source is said outright: in IPVS mode the node has the ClusterIPs as addresses, too.
+        f"route replace {address}/32 dev {name} scope link src {node_address}\n"
+    )
+
+
+def inside(address: str) -> str:
+    """``ip -batch`` text for the pod's side; it never speaks IPv6, so no link-local address either."""
+    return (
+        "link set lo up\n"
+        "link set eth0 addrgenmode none up\n"
+        f"address add {address}/32 dev eth0\n"
+        f"neigh replace {GATEWAY} lladdr {NODE_MAC} dev eth0 nud permanent\n"
+        f"route add {GATEWAY}/32 dev eth0 scope link\n"
+        f"route add default via {GATEWAY} dev eth0\n"
+    )
+
+
+def existing(names: Iterable[str] | None = None) -> list[str]:
+    """Those of the names that are network namespaces now; without names, all that belong to pods."""
+    if names is None:
+        return [path.name for path in NAMESPACES.glob(PREFIX + "*")]
+    return [name for name in names if (NAMESPACES / name).exists()]
+
+
+class Network:
+    """Makes and removes the sandboxes of one node."""
+
+    def __init__(self, addresses: Addresses, node_address: str, state: Path) -> None:
+        self._addresses = addresses
+        self._node = node_address
+        self._state = state
+
+    async def set_up(self, uid: str) -> Sandbox:
+        """The pod's sandbox, the one it has if there is one. Raises MachineError, NoAddressLeft."""
+        address = self._addresses.reserve(uid)
+        sandbox = Sandbox(address, str(NAMESPACES / namespace(uid)))
+        if self._stands(uid):
+            return sandbox
+        await self._remove(existing([namespace(uid)]))  # an agent was killed half way through
+        await run_async(["ip", "-batch", "-"], input=outside(uid, address, self._node))
+        await run_async(["ip", "-n", namespace(uid), "-batch", "-"], input=inside(address))
+        self._finished(uid, address)
+        return sandbox
+
+    async def tear_down(self, uid: str) -> None:
+        """Remove the pod's sandbox, if it has one; the kernel removes veth and route with the namespace."""
+        self._marker(uid).unlink(missing_ok=True)
+        await self._remove(existing([namespace(uid)]))
+        self._addresses.release(uid)
+
+    async def collect(self, alive: set[str]) -> None:
+        """Remove what pods left behind that are not ``alive`` (UIDs): namespaces, addresses, folders."""
+        names = [name for name in existing() if name.removeprefix(PREFIX) not in alive]
+        await self._remove(names)
+        for uid in self._addresses.owners().keys() - alive:
+            self._addresses.release(uid)
+        for folder in (self._state / "pods").glob("*"):
+            if folder.name not in alive:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _remove(self, names: list[str]) -> None:
+        if names:
+            text = "".join(f"netns delete {name}\n" for name in names)
+            await run_async(["ip", "-force", "-batch", "-"], input=text, check=False)
+
+    def _stands(self, uid: str) -> bool:
+        """Whether the sandbox was finished, and is still there."""
+        return self._marker(uid).exists() and bool(existing([namespace(uid)]))
+
+    def _finished(self, uid: str, address: str) -> None:
+        marker = self._marker(uid)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text(address)
+
+    def _marker(self, uid: str) -> Path:
+        return self._state / "pods" / uid / "sandbox"

@@ -1,0 +1,1 @@
+"""What an ``image`` names: programs that a pod's process runs, each ``main(argv) -> int``."""
