@@ -1,0 +1,155 @@
+"""The course: which labs there are, and what each is made of.
+
+A lab is a folder ``content/NN-slug/`` of plain files, written with the article's own values; this module is
+the one place that knows where it lies (in an installed package beside the code, in a checkout at the top).
+What it gives out is a lab's text with a variant's values in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labs import variants
+from labs.errors import CourseError, UnknownName
+from labs.variants import Values, Variant
+
+LABEL = "kube-proxy-lab/lab"
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing asked; `untouched` is how it ends right after `lab start`."""
+
+    name: str
+    title: str
+    points: int
+    hints: tuple[str, ...]
+    untouched: str = "failed"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab; `needs` are rows of `lab doctor`, `mode` the proxy mode in which it begins."""
+
+    number: int
+    slug: str
+    folder: Path
+    title: str
+    about: str
+    minutes: int
+    mode: str
+    needs: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    values: Values
+
+    @property
+    def points(self) -> int:
+        """The points there are."""
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def selector(self) -> str:
+        """The label selector of the objects that this lab owns."""
+        return f"{LABEL}={self.number}"
+
+    def variant(self, seed: int) -> Variant:
+        """The values that a seed draws."""
+        return self.values.draw(seed)
+
+    def task(self, name: str) -> Task:
+        """A task by name; UnknownName with the nearest one."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise UnknownName(f"task in lab {self.number}", name, [task.name for task in self.tasks])
+
+    def lesson(self, variant: Variant) -> str:
+        """The lesson, MyST Markdown."""
+        return self._text("lesson.md", variant)
+
+    def solution(self, variant: Variant) -> str:
+        """The commands of a learner who gets it right, a bash script."""
+        return self._text("solution/solve.sh", variant)
+
+    def manifests(self, variant: Variant) -> list[Object]:
+        """The objects of the stage, in the order in which they are to be made; all carry the lab's label."""
+        files = sorted((self.folder / "manifests").glob("*.yaml"))
+        texts = (self.values.substitute(file.read_text(), variant) for file in files)
+        objects = [each for text in texts for each in yaml.safe_load_all(text) if each]
+        for each in objects:
+            each["metadata"].setdefault("labels", {})[LABEL] = str(self.number)
+        return objects
+
+    def hints(self, task: str, variant: Variant) -> tuple[str, ...]:
+        """A task's hints, from a nudge to a how-to."""
+        return tuple(self.values.substitute(hint, variant) for hint in self.task(task).hints)
+
+    def _text(self, name: str, variant: Variant) -> str:
+        return self.values.substitute((self.folder / name).read_text(), variant)
+
+
+def content() -> Path:
+    """The folder of the labs: beside the code in an installed package, else the checkout's."""
+    here = Path(__file__).parent
+    for folder in (here / "content", here.parent / "content"):
+        if folder.is_dir():
+            return folder
+    raise CourseError(
+        f"the course is not there: neither {here / 'content'} nor {here.parent / 'content'}",
+        "install the package again",
+    )
+
+
+@cache
+def labs() -> tuple[Lab, ...]:
+    """All labs, by number."""
+    return tuple(read(folder) for folder in sorted(content().glob("[0-9][0-9]-*")) if folder.is_dir())
+
+
+def find(number: int) -> Lab:
+    """A lab by its number; UnknownName with those there are."""
+    for lab in labs():
+        if lab.number == number:
+            return lab
+    raise UnknownName("lab", str(number), [str(lab.number) for lab in labs()], "`lab list` shows them all")
+
+
+def read(folder: Path) -> Lab:
+    """Read a lab's folder; CourseError, with the file and the reason, if it is not as it must be."""
+    file = folder / "lab.yaml"
+    try:
+        found = yaml.safe_load(file.read_text())
+        return _lab(folder, found)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise CourseError(
+            f"{file} does not describe a lab: {error!r}", "compare it with another lab's"
+        ) from error
+
+
+def _lab(folder: Path, found: Mapping[str, Any]) -> Lab:
+    number = int(folder.name.partition("-")[0])
+    return Lab(
+        number=number,
+        slug=folder.name,
+        folder=folder,
+        title=found["title"],
+        about=" ".join(found["about"].split()),
+        minutes=int(found["minutes"]),
+        mode=found["mode"],
+        needs=tuple(found["needs"]),
+        tasks=tuple(_task(task) for task in found["tasks"]),
+        values=variants.read(number, folder.name, found["variants"]),
+    )
+
+
+def _task(given: Mapping[str, Any]) -> Task:
+    return Task(
+        given["name"], given["title"], int(given["points"]), tuple(given["hints"]), given["untouched"]
+    )
