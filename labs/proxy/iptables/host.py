@@ -1,0 +1,73 @@
+"""What this host can do and is set to, asked before a full sync: it decides how the rules are written."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from labs.proxy.iptables.apply import Kernel
+from labs.proxy.iptables.options import Options
+from labs.proxy.localdetector import local_detector
+from labs.proxy.mode import Setup
+from labs.proxy.nodeports import NodePortAddresses, node_port_addresses
+from labs.proxy.state import Family, ProxyState
+
+log = logging.getLogger(__name__)
+
+ROUTE_LOCALNET = "net/ipv4/conf/all/route_localnet"
+BE_LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal"
+
+
+class Host:
+    """The host's side of the options."""
+
+    def __init__(self, setup: Setup, kernel: Kernel, sysctls: Path = Path("/proc/sys")) -> None:
+        self._setup = setup
+        self._kernel = kernel
+        self._sysctls = sysctls
+
+    async def prepare(self, state: ProxyState) -> Options:
+        """Set what the rules need and return how to write them; raises MachineError where a command fails."""
+        config = self._setup.config
+        wanted = node_port_addresses(config.node_port_addresses, self._setup.family)
+        localhost = self._serve_localhost(wanted)
+        return Options(
+            family=self._setup.family,
+            masquerade_bit=config.iptables.masquerade_bit,
+            masquerade_all=config.iptables.masquerade_all,
+            detector=local_detector(config, self._setup.family, state.node),
+            localhost_node_ports=localhost,
+            node_port_addresses=await self._addresses(wanted, state.node.address, loopback=localhost),
+            random_fully=(await self._kernel.variant()).random_fully,
+            drop_invalid=self._sysctl(BE_LIBERAL) != "1",
+        )
+
+    async def _addresses(
+        self, wanted: NodePortAddresses, primary: str, *, loopback: bool
+    ) -> tuple[str, ...] | None:
+        if wanted.everywhere:
+            return None
+        return wanted.of(await self._kernel.addresses(), primary, loopback=loopback)
+
+    def _serve_localhost(self, wanted: NodePortAddresses) -> bool:
+        """Let 127.0.0.1 be routed, as NodePorts on localhost need; False where they are not to be served."""
+        if not (self._setup.config.iptables.localhost_node_ports and wanted.on_loopback):
+            return False
+        if self._setup.family is Family.IPV4 and self._sysctl(ROUTE_LOCALNET) != "1":
+            try:
+                (self._sysctls / ROUTE_LOCALNET).write_text("1", encoding="ascii")
+            except OSError as error:
+                log.warning(
+                    "NodePorts do not answer on 127.0.0.1: %s cannot be set to 1: %s",
+                    ROUTE_LOCALNET,
+                    error.strerror,
+                )
+                return False
+        return True
+
+    def _sysctl(self, name: str) -> str:
+        """The value, or empty if this kernel has no such setting."""
+        try:
+            return (self._sysctls / name).read_text(encoding="ascii").strip()
+        except OSError:
+            return ""

@@ -1,0 +1,40 @@
+"""What the chains are called: a kind and a hash, because a chain's name has at most 28 characters.
+
+The hash is the one thing that must be the same on every node, in every version and in every tool that
+reads these rules, so it is taken from the Service port's name and never from a counter.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import sha256
+
+from labs.proxy.state import Endpoint, ServicePort
+
+CLUSTER_POLICY = "KUBE-SVC-"
+"""The Service's endpoints on all nodes (or those near by)."""
+LOCAL_POLICY = "KUBE-SVL-"
+"""The Service's endpoints on this node."""
+EXTERNAL = "KUBE-EXT-"
+"""What comes from outside: NodePort, external IPs, load balancer."""
+FIREWALL = "KUBE-FW-"
+"""loadBalancerSourceRanges."""
+ENDPOINT = "KUBE-SEP-"
+"""One endpoint."""
+
+PER_SERVICE = (CLUSTER_POLICY, LOCAL_POLICY, EXTERNAL, FIREWALL, ENDPOINT)
+
+
+def hashed(text: str) -> str:
+    """16 characters of A–Z and 2–7: 80 bits of SHA-256."""
+    return b32encode(sha256(text.encode()).digest())[:16].decode()
+
+
+def service_hash(service: ServicePort) -> str:
+    """The part that a Service port's chains SVC, SVL, EXT and FW have in common."""
+    return hashed(f"{service.name}{service.protocol}")
+
+
+def endpoint_chain(service: ServicePort, endpoint: Endpoint) -> str:
+    """The chain of one endpoint of a Service port."""
+    return ENDPOINT + hashed(f"{service.name}{service.protocol}{endpoint}")

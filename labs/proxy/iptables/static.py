@@ -1,0 +1,134 @@
+"""The chains that every node has, whatever its Services, and the jumps that lead into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from labs.proxy.iptables.options import INVALID_DROPPED, Options
+from labs.proxy.iptables.ruleset import TABLES, rule
+
+SERVICES = "KUBE-SERVICES"
+NODE_PORTS = "KUBE-NODEPORTS"
+EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
+PROXY_FIREWALL = "KUBE-PROXY-FIREWALL"
+FORWARD = "KUBE-FORWARD"
+LOCALNET_FIREWALL = "KUBE-FIREWALL"
+POSTROUTING = "KUBE-POSTROUTING"
+MARK_MASQ = "KUBE-MARK-MASQ"
+CANARY = "KUBE-PROXY-CANARY"
+
+CHAINS: dict[str, tuple[str, ...]] = {
+    "filter": (SERVICES, EXTERNAL_SERVICES, FORWARD, NODE_PORTS, PROXY_FIREWALL),
+    "nat": (SERVICES, NODE_PORTS, POSTROUTING, MARK_MASQ),
+    "mangle": (),
+}
+"""Always there; KUBE-FIREWALL joins them on nodes that serve NodePorts on localhost."""
+
+
+class Jump(NamedTuple):
+    """A rule in a chain of the kernel's that leads into one of ours."""
+
+    table: str
+    source: str
+    target: str
+    comment: str = ""
+    match: str = ""
+
+    @property
+    def rule(self) -> str:
+        """Source chain and arguments, as they follow -I."""
+        comment = f'-m comment --comment "{self.comment}"' if self.comment else ""
+        return " ".join(filter(None, (self.source, self.match, comment, f"-j {self.target}")))
+
+
+NEW = "-m conntrack --ctstate NEW"
+
+JUMPS = (
+    Jump("filter", "INPUT", EXTERNAL_SERVICES, "kubernetes externally-visible service portals", NEW),
+    Jump("filter", "FORWARD", EXTERNAL_SERVICES, "kubernetes externally-visible service portals", NEW),
+    Jump("filter", "INPUT", NODE_PORTS, "kubernetes health check service ports"),
+    Jump("filter", "FORWARD", SERVICES, "kubernetes service portals", NEW),
+    Jump("filter", "OUTPUT", SERVICES, "kubernetes service portals", NEW),
+    Jump("filter", "FORWARD", FORWARD, "kubernetes forwarding rules"),
+    Jump("filter", "INPUT", PROXY_FIREWALL, "kubernetes load balancer firewall", NEW),
+    Jump("filter", "OUTPUT", PROXY_FIREWALL, "kubernetes load balancer firewall", NEW),
+    Jump("filter", "FORWARD", PROXY_FIREWALL, "kubernetes load balancer firewall", NEW),
+    Jump("nat", "OUTPUT", SERVICES, "kubernetes service portals"),
+    Jump("nat", "PREROUTING", SERVICES, "kubernetes service portals"),
+    Jump("nat", "POSTROUTING", POSTROUTING, "kubernetes postrouting rules"),
+)
+"""In the order of ensuring. Each is put first with -I, so a chain holds them in the reverse order."""
+
+LOCALNET_JUMPS = (Jump("filter", "INPUT", LOCALNET_FIREWALL), Jump("filter", "OUTPUT", LOCALNET_FIREWALL))
+
+
+def jumps(options: Options) -> tuple[Jump, ...]:
+    """The jumps of a node with these options."""
+    return JUMPS + (LOCALNET_JUMPS if options.serves_localhost else ())
+
+
+def static_rules(options: Options) -> Iterator[tuple[str, str, str]]:
+    """(table, chain, rule) of the chains that do not depend on any Service."""
+    for chain, rules in (
+        (LOCALNET_FIREWALL, localnet_firewall(options)),
+        (FORWARD, forward(options)),
+    ):
+        yield from (("filter", chain, rule) for rule in rules)
+    for chain, rules in ((POSTROUTING, postrouting(options)), (MARK_MASQ, mark_masq(options))):
+        yield from (("nat", chain, rule) for rule in rules)
+
+
+def localnet_firewall(options: Options) -> tuple[str, ...]:
+    """route_localnet, which localhost NodePorts need, lets neighbours reach 127.0.0.1: CVE-2020-8558."""
+    if not options.serves_localhost:
+        return ()
+    match = "-d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT"
+    return (rule("block incoming localnet connections", match, "-j DROP"),)
+
+
+def forward(options: Options) -> tuple[str, ...]:
+    """What conntrack finds invalid would leave untranslated and reset the connection: kubernetes#74839."""
+    counter = f"-m nfacct --nfacct-name {INVALID_DROPPED}" if INVALID_DROPPED in options.counters else ""
+    invalid = (
+        (rule("", "-m conntrack --ctstate INVALID", counter, "-j DROP"),) if options.drop_invalid else ()
+    )
+    marked = f"-m mark --mark {options.mark}/{options.mark}"
+    known = "-m conntrack --ctstate RELATED,ESTABLISHED"
+    return (
+        *invalid,
+        rule("kubernetes forwarding rules", marked, "-j ACCEPT"),
+        rule("kubernetes forwarding conntrack rule", known, "-j ACCEPT"),
+    )
+
+
+def postrouting(options: Options) -> tuple[str, ...]:
+    """Masquerade what is marked, and take the mark off: a packet may pass here again on an overlay network."""
+    random = "--random-fully" if options.random_fully else ""
+    return (
+        f"-m mark ! --mark {options.mark}/{options.mark} -j RETURN",
+        f"-j MARK --xor-mark {options.mark}",
+        rule("kubernetes service traffic requiring SNAT", "-j MASQUERADE", random),
+    )
+
+
+def mark_masq(options: Options) -> tuple[str, ...]:
+    """Only a mark: whether to masquerade is known before routing, the address to use only after it."""
+    return (f"-j MARK --or-mark {options.mark}",)
+
+
+def node_port_dispatch(options: Options) -> tuple[str, ...]:
+    """The end of KUBE-SERVICES: what is addressed to the node itself may be a NodePort."""
+    text, jump = (
+        "kubernetes service nodeports; NOTE: this must be the last rule in this chain",
+        f"-j {NODE_PORTS}",
+    )
+    if options.node_port_addresses is not None:
+        return tuple(rule(text, f"-d {ip}", jump) for ip in options.node_port_addresses)
+    spared = "" if options.serves_localhost else f"! -d {options.family.loopback}"
+    return (rule(text, "-m addrtype --dst-type LOCAL", spared, jump),)
+
+
+def canaries() -> dict[str, str]:
+    """An empty chain a table: nobody needs it, so if it is gone somebody has flushed the table."""
+    return dict.fromkeys(TABLES, CANARY)

@@ -1,0 +1,67 @@
+"""What a mode is: one small protocol, so that everything else is written once.
+
+A mode gets the facts and makes the kernel agree with them. It remembers by itself what it applied, so
+the caller never says what to do, only what is true now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from labs.proxy.configuration import KubeProxyConfiguration
+from labs.proxy.state import Changed, Family, ProxyState
+from vm.command import Completed
+
+
+class Run(Protocol):
+    """How commands are run: ``vm.command.run_async``, or in tests the same in another namespace."""
+
+    async def __call__(
+        self, argv: tuple[str, ...], *, input: str | None = None, timeout: float = 30, check: bool = True
+    ) -> Completed:
+        """Run a command to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a mode is made from."""
+
+    family: Family
+    config: KubeProxyConfiguration
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a sync did. ``rules``: how many there are now, ``last``: how many were written, by table."""
+
+    full: bool = False
+    written: bool = False
+    rules: Mapping[str, int] = MappingProxyType({})
+    last: Mapping[str, int] = MappingProxyType({})
+
+
+class SyncFailed(Exception):
+    """The kernel does not have what it should; the next sync is a full one. ``partial``: this was not."""
+
+    def __init__(self, message: str, *, partial: bool) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class Mode(Protocol):
+    """A way to make Services work."""
+
+    name: str
+
+    async def sync(self, state: ProxyState, changed: Changed) -> Result:
+        """Make the kernel agree with the state; raises SyncFailed."""
+
+    async def intact(self) -> bool:
+        """Whether what was applied is still there, as far as one cheap look can tell."""
+
+    async def cleanup(self) -> None:
+        """Remove all that this mode ever writes, and nothing else."""

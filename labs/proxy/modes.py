@@ -1,0 +1,30 @@
+"""The modes there are. A mode's package is imported when it is asked for: the others cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labs.proxy.config import ConfigInvalid
+from labs.proxy.mode import Mode, Setup
+
+
+def _iptables(setup: Setup) -> Mode:
+    from labs.proxy.iptables.mode import IptablesMode
+
+    return IptablesMode(setup)
+
+
+MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": _iptables}
+
+DEFAULT = "iptables"
+
+
+def mode(name: str, setup: Setup) -> Mode:
+    """The mode of this name, the empty one being the default; raises ConfigInvalid naming those there are."""
+    made = MODES.get(name or DEFAULT)
+    if made is None:
+        known = ", ".join(sorted(MODES))
+        raise ConfigInvalid(
+            f"mode: found {name!r}, this kube-proxy has: {known}", "set `mode` to one of these"
+        )
+    return made(setup)

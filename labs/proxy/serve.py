@@ -1,0 +1,122 @@
+"""``kube-proxy``: reads flags and file, connects to the API, and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from labs.errors import LabError
+from labs.proxy.config import as_data
+from labs.proxy.configuration import KubeProxyConfiguration
+from labs.proxy.flags import CommandLine, parse
+from labs.proxy.log import set_up
+from labs.proxy.mode import Setup
+from labs.proxy.modes import MODES, mode
+from labs.proxy.state import Family
+from vm.command import run_async
+from vm.errors import MachineError
+
+if TYPE_CHECKING:
+    from labs.kube.client import Client
+
+log = logging.getLogger(__name__)
+
+IF_INET6 = Path("/proc/net/if_inet6")
+
+DEFAULTED = (
+    "the proxy mode was not set, so it is iptables; a future version of Kubernetes will default to nftables:"
+    " set `mode` to keep what you have"
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Be kube-proxy; the exit code. SIGTERM and SIGINT end it with 0 and leave the rules as they are."""
+    try:
+        line = parse(argv)
+        set_up(line.log_file, line.loaded.config.logging.verbosity)
+    except (LabError, OSError) as error:
+        print(f"kube-proxy: {error}", file=sys.stderr)  # noqa: T201  # the log is not set up yet
+        return 1
+    for warning in line.loaded.warnings:
+        log.warning("%s", warning)
+    if line.write_config_to:
+        return _write_config(line)
+    try:
+        return asyncio.run(_do(line))
+    except (LabError, MachineError) as error:
+        log.error("%s%s", error, f" ({error.cure})" if error.cure else "")
+        return 1
+
+
+async def _do(line: CommandLine) -> int:
+    config = line.loaded.config
+    if line.cleanup:
+        await clean_up(config)
+    elif not line.init_only:  # what needs privileges is set at each full sync, there is nothing to do before
+        await _until_told(serve(config, line.master))
+    return 0
+
+
+def _write_config(line: CommandLine) -> int:
+    text = yaml.safe_dump(as_data(line.loaded.config), sort_keys=False)
+    try:
+        Path(line.write_config_to).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.error("cannot write the configuration to %s: %s", line.write_config_to, error.strerror)
+        return 1
+    return 0
+
+
+async def clean_up(config: KubeProxyConfiguration) -> None:
+    """Remove the rules of every mode, in both IP families."""
+    for name in MODES:
+        for family in families():
+            await mode(name, Setup(family, config, run_async)).cleanup()
+            log.info("%s rules of mode %s are removed", family.value, name)
+
+
+def families() -> tuple[Family, ...]:
+    """The IP families of this node: IPv6 where the kernel has it."""
+    return (Family.IPV4, Family.IPV6) if IF_INET6.exists() else (Family.IPV4,)
+
+
+async def serve(config: KubeProxyConfiguration, master: str = "") -> None:
+    """Run until cancelled."""
+    from labs.proxy.proxy import KubeProxy
+
+    if not config.mode:
+        log.warning(DEFAULTED)
+    name = (config.hostname_override or platform.node()).strip().lower()
+    proxy = KubeProxy(config, name, families(), run_async)
+    async with await connect(config, master) as client:
+        log.info("Starting kube-proxy on %s, mode %s, %s", name, proxy.proxiers[0].mode.name,
+                 " and ".join(family.value for family in families()))  # fmt: skip
+        await proxy.run(client)
+
+
+async def connect(config: KubeProxyConfiguration, master: str = "") -> Client:
+    """A client as the configuration says: a kubeconfig, or the service account of the pod we run in."""
+    from labs.kube.client import Client
+
+    path = config.client_connection.kubeconfig
+    client = await Client.from_kubeconfig(path) if path else Client.in_cluster()
+    return client
+
+
+async def _until_told(work: Coroutine[None, None, None]) -> None:
+    """Run it until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
