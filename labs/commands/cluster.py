@@ -48,7 +48,7 @@ def up(given: Given) -> int:
     """Make the cluster run, showing the steps."""
     report = Progress(sys.stdout)
     summary = lab().up(
-        nodes=given.nodes, mode=given.mode, backend=given.backend, root=given.root, report=report
+        nodes=given.nodes, mode=given.mode or "", backend=given.backend, root=given.root, report=report
     )
     steps = "\n".join(f"  {step}" for step in summary.next_steps())
     say(f"\n{sections(summary.sections(), report.look)}\n\nUp in {report.seconds:.1f} s. Try next:\n{steps}")
@@ -76,7 +76,7 @@ def status(given: Given) -> int:
 def mode(given: Given) -> int:
     """Change how the proxy makes Services work."""
     report = Progress(sys.stdout)
-    say(lab().mode(given.mode, node=given.node, scheduler=given.scheduler, report=report))
+    say(lab().mode(given.mode, report=report))
     return 0
 
 
@@ -95,14 +95,12 @@ COMMANDS = (
             argument(
                 "--nodes",
                 metavar="N",
-                default=3,
                 type=number("--nodes", SMALLEST, LARGEST, "`lab up` alone makes control-1 and two workers"),
                 help=f"cluster nodes, control-1 among them: {SMALLEST} to {LARGEST}, 3 if not given",
             ),
             argument(
                 "--mode",
                 metavar="M",
-                default="iptables",
                 type=one_of("mode", MODES),
                 help="proxy mode: iptables",
             ),
@@ -129,14 +127,8 @@ COMMANDS = (
     Command(
         "mode",
         "change the proxy mode as an operator would",
-        "lab mode iptables --node worker-1",
+        "lab mode iptables",
         mode,
-        (
-            argument("mode", metavar="M", type=one_of("mode", MODES), help="iptables"),
-            argument(
-                "--node", metavar="NODE", action="append", default=[], help="only here; may be repeated"
-            ),
-            argument("--scheduler", metavar="S", default="", help="of IPVS, such as rr"),
-        ),
+        (argument("mode", metavar="M", type=one_of("mode", MODES), help="iptables"),),
     ),
 )

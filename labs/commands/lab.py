@@ -24,7 +24,9 @@ class Summary(Protocol):
 class Status(Protocol):
     """What `status` shows, running or not."""
 
-    running: bool
+    @property
+    def running(self) -> bool:
+        """Whether there is a cluster."""
 
     def sections(self) -> Sequence[Section]:
         """To be shown one under the other."""
@@ -36,7 +38,7 @@ class Status(Protocol):
 class Lab(Protocol):
     """The laboratory. Texts are shown as they are; numbers are exit codes, their output is out already."""
 
-    def up(self, *, nodes: int, mode: str, backend: str, root: bool, report: Progress) -> Summary:
+    def up(self, *, nodes: int | None, mode: str, backend: str, root: bool, report: Progress) -> Summary:
         """Make the cluster run."""
 
     def down(self, purge: bool) -> str:
@@ -75,8 +77,8 @@ class Lab(Protocol):
     def notebook(self, argv: Sequence[str]) -> int:
         """JupyterLab on the workspace; `argv` goes to it."""
 
-    def mode(self, m: str, *, node: Sequence[str], scheduler: str, report: Progress) -> str:
-        """Change the proxy mode, of some nodes or (none named) of all."""
+    def mode(self, wanted: str, *, report: Progress) -> str:
+        """Change the proxy mode of every node."""
 
     def solve(self, n: int, show: bool) -> int:
         """Do lab `n` from its solution, or only show the commands."""

@@ -86,8 +86,8 @@ def run(capsys: pytest.CaptureFixture[str], lab: FakeLab) -> Run:
 
 
 ASKS = [
-    ("up", ("up", 3, "iptables", "namespaces", False)),
-    ("up --nodes 5 --root", ("up", 5, "iptables", "namespaces", True)),
+    ("up", ("up", None, "", "namespaces", False)),
+    ("up --nodes 5 --mode iptables --root", ("up", 5, "iptables", "namespaces", True)),
     ("down", ("down", False)),
     ("down --purge", ("down", True)),
     ("status", ("status",)),
@@ -106,7 +106,7 @@ ASKS = [
     ("check 3 --junit out.xml", ("check", 3, False, "out.xml", False)),
     ("reset 3", ("reset", 3)),
     ("notebook --no-browser", ("notebook", ["--no-browser"])),
-    ("mode iptables --node worker-1 --node worker-2", ("mode", "iptables", ["worker-1", "worker-2"], "")),
+    ("mode iptables", ("mode", "iptables")),
     ("solve 3 --show", ("solve", 3, True)),
 ]
 
