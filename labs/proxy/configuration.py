@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NewType
 
 API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
@@ -120,7 +119,7 @@ class Logging:
     flush_frequency: Any = setting("flushFrequency", "5s", NOT_OURS)
     verbosity: int = setting("verbosity", 0)
     vmodule: Any = setting("vmodule", (), NOT_OURS)
-    options: Mapping[str, Any] = setting("options", MappingProxyType({}), NOT_OURS)
+    options: Mapping[str, Any] = setting("options", dict, NOT_OURS)
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,7 @@ class KubeProxyConfiguration:
     )
     oom_score_adj: int = setting("oomScoreAdj", -999, "a user namespace cannot lower it")
     port_range: str = setting("portRange", "", "it belongs to mode userspace")
-    feature_gates: Mapping[str, Any] = setting(
-        "featureGates", MappingProxyType({}), "no feature here has a gate"
-    )
+    feature_gates: Mapping[str, Any] = setting("featureGates", dict, "no feature here has a gate")
     windows_run_as_service: bool = setting("windowsRunAsService", False, NOT_THIS_SYSTEM)
     client_connection: ClientConnection = setting("clientConnection", ClientConnection)
     iptables: IPTables = setting("iptables", IPTables)

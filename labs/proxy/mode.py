@@ -7,8 +7,7 @@ the caller never says what to do, only what is true now.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from labs.proxy.configuration import KubeProxyConfiguration
@@ -40,8 +39,8 @@ class Result:
 
     full: bool = False
     written: bool = False
-    rules: Mapping[str, int] = MappingProxyType({})
-    last: Mapping[str, int] = MappingProxyType({})
+    rules: Mapping[str, int] = field(default_factory=dict)
+    last: Mapping[str, int] = field(default_factory=dict)
 
 
 class SyncFailed(Exception):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -101,22 +100,14 @@ class Node:
     pod_cidr: str = ""
 
 
-def _empty() -> Mapping[ServicePortName, ServicePort]:
-    return MappingProxyType({})
-
-
-def _no_endpoints() -> Mapping[ServicePortName, tuple[Endpoint, ...]]:
-    return MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class ProxyState:
     """All facts of one IP family at one moment. ``endpoints`` are in the string order of ip:port."""
 
     family: Family
     node: Node
-    services: Mapping[ServicePortName, ServicePort] = field(default_factory=_empty)
-    endpoints: Mapping[ServicePortName, tuple[Endpoint, ...]] = field(default_factory=_no_endpoints)
+    services: Mapping[ServicePortName, ServicePort] = field(default_factory=dict)
+    endpoints: Mapping[ServicePortName, tuple[Endpoint, ...]] = field(default_factory=dict)
 
     def endpoints_of(self, name: ServicePortName) -> tuple[Endpoint, ...]:
         """All endpoints of a Service port, ready or not."""

@@ -103,7 +103,7 @@ def forward(options: Options) -> tuple[str, ...]:
 
 
 def postrouting(options: Options) -> tuple[str, ...]:
-    """Masquerade what is marked, and take the mark off: a packet may pass here again on an overlay network."""
+    """Masquerade what is marked, and unmark it: on an overlay network a packet may pass here again."""
     random = "--random-fully" if options.random_fully else ""
     return (
         f"-m mark ! --mark {options.mark}/{options.mark} -j RETURN",
@@ -119,10 +119,8 @@ def mark_masq(options: Options) -> tuple[str, ...]:
 
 def node_port_dispatch(options: Options) -> tuple[str, ...]:
     """The end of KUBE-SERVICES: what is addressed to the node itself may be a NodePort."""
-    text, jump = (
-        "kubernetes service nodeports; NOTE: this must be the last rule in this chain",
-        f"-j {NODE_PORTS}",
-    )
+    text = "kubernetes service nodeports; NOTE: this must be the last rule in this chain"
+    jump = f"-j {NODE_PORTS}"
     if options.node_port_addresses is not None:
         return tuple(rule(text, f"-d {ip}", jump) for ip in options.node_port_addresses)
     spared = "" if options.serves_localhost else f"! -d {options.family.loopback}"

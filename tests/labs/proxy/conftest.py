@@ -15,7 +15,9 @@ Object = dict[str, Any]
 NODE = Node("worker-1", "192.168.56.11", zone="zone-a", pod_cidr="10.244.1.0/24")
 
 
-def service(name: str = "web", *, namespace: str = "default", status: Object | None = None, **spec: Any) -> Object:
+def service(
+    name: str = "web", *, namespace: str = "default", status: Object | None = None, **spec: Any
+) -> Object:
     spec = {
         "type": "ClusterIP",
         "clusterIP": "10.96.0.10",
