@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from labs.control.daemonsets import DaemonSets
 from labs.control.deployments import Deployments
 from labs.control.endpointslices import Endpoints, EndpointSlices
+from labs.control.garbage import Garbage
 from labs.control.loop import Loop, keep_running
+from labs.control.namespaces import Namespaces
+from labs.control.nodes import Nodes
 from labs.control.replicasets import ReplicaSets
 from labs.control.scheduler import Scheduler
 from labs.control.world import World
@@ -19,7 +23,17 @@ from labs.kube.client import Client
 
 log = logging.getLogger(__name__)
 
-LOOPS: tuple[type[Loop], ...] = (Deployments, ReplicaSets, Scheduler, EndpointSlices, Endpoints)
+LOOPS: tuple[type[Loop], ...] = (
+    Deployments,
+    ReplicaSets,
+    DaemonSets,
+    Scheduler,
+    EndpointSlices,
+    Endpoints,
+    Nodes,
+    Namespaces,
+    Garbage,
+)
 
 
 async def run(client: Client) -> None:

@@ -18,8 +18,7 @@ def tolerates(toleration: Object, taint: Object) -> bool:
         return False
     if toleration.get("operator", "Equal") == "Exists":
         return toleration.get("key", "") in {"", taint["key"]}
-    value: str = toleration.get("value", "")
-    return toleration.get("key", "") == taint["key"] and value == taint.get("value", "")
+    return all(toleration.get(field, "") == taint.get(field, "") for field in ("key", "value"))
 
 
 def untolerated(pod: Object, taints: Iterable[Object], effects: Collection[str]) -> list[Object]:
