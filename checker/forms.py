@@ -19,6 +19,13 @@ from typing import Any
 SEPARATORS = re.compile(r"[\s,;|=]+|->|→|=>|(?<=[^\d:]):(?=\s)|:\s+|>")
 ELLIPSIS = ("…", "...", "..", "*")
 ALWAYS = {"none", "no", "-", "–", "always", "nothing", "rest", "1", "1.0", "100%"}
+BASE_CHAINS = {
+    "PREROUTING",
+    "INPUT",
+    "FORWARD",
+    "OUTPUT",
+    "POSTROUTING",
+}  # POSTROUTING is not KUBE-POSTROUTING
 SHORTEST_HASH = 4
 COARSEST = Fraction(
     1, 200
@@ -42,7 +49,7 @@ def names_chain(given: str, chain: str, all_chains: Iterable[str] = ()) -> bool:
     """
     name = given.upper()
     cut = next((name.removesuffix(dots) for dots in ELLIPSIS if name.endswith(dots)), name)
-    whole = cut if cut.startswith("KUBE-") else f"KUBE-{cut}"
+    whole = cut if cut.startswith("KUBE-") or cut in BASE_CHAINS else f"KUBE-{cut}"
     if whole == chain:
         return True
     kind, _, digest = chain.rpartition("-")

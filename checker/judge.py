@@ -15,6 +15,7 @@ from checker.checks import Check
 from checker.cluster import Cluster
 from checker.errors import Broken
 from checker.evidence import Evidence, clock
+from checker.expectations import Wrong
 from checker.moments import Moment
 from checker.outcomes import Outcome, worst
 
@@ -110,6 +111,23 @@ class Judge:
 def broken(error: Broken) -> Verdict:
     """The verdict when the world could not be read."""
     return Verdict(Outcome.BROKEN, found=str(error), next=error.cure)
+
+
+def verdict_on(raised: BaseException) -> Verdict:
+    """What a check that raised says: only `wrong` speaks of the learner, all else of us or the world."""
+    if isinstance(raised, Wrong):
+        return Verdict(Outcome.FAILED, raised.expected, raised.found, raised.next)
+    if isinstance(raised, Broken):
+        return Verdict(Outcome.BROKEN, found=str(raised), next=raised.cure)
+    fault = f"this check has a fault of its own: {type(raised).__name__}: {raised}{_place(raised)}"
+    return Verdict(Outcome.BROKEN, found=fault, next="please report it; it costs you nothing")
+
+
+def _place(raised: BaseException) -> str:
+    last = raised.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    return f" ({last.tb_frame.f_code.co_name}, line {last.tb_lineno})" if last else ""
 
 
 def stale(moment: Moment, evidence: Evidence) -> Verdict:

@@ -16,9 +16,8 @@ from checker import checks, publish
 from checker.answers import Answers
 from checker.bench import Bench
 from checker.cluster import Cluster
-from checker.errors import Broken, CheckerError
-from checker.expectations import Wrong
-from checker.judge import Verdict
+from checker.errors import CheckerError
+from checker.judge import Verdict, verdict_on
 from checker.nodes import Nodes
 from checker.options import OPTIONS, Options
 from checker.outcomes import Outcome
@@ -80,7 +79,7 @@ def pytest_runtest_makereport(
     if call.when == "setup":
         bench.verdict = Verdict(Outcome.PASSED)
     if call.excinfo is not None:
-        bench.verdict = verdict(call.excinfo.value)
+        bench.verdict = verdict_on(call.excinfo.value)
     return (yield)
 
 
@@ -91,23 +90,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if record is not None:
         publish.publish(record, session.config.stash[BENCH].options)
         session.exitstatus = record.exit_code
-
-
-def verdict(raised: BaseException) -> Verdict:
-    """What a check that raised says: only `wrong` speaks of the learner, all else of us or the world."""
-    if isinstance(raised, Wrong):
-        return Verdict(Outcome.FAILED, raised.expected, raised.found, raised.next)
-    if isinstance(raised, Broken):
-        return Verdict(Outcome.BROKEN, found=str(raised), next=raised.cure)
-    fault = f"this check has a fault of its own: {type(raised).__name__}: {raised}{_place(raised)}"
-    return Verdict(Outcome.BROKEN, found=fault, next="please report it; it costs you nothing")
-
-
-def _place(raised: BaseException) -> str:
-    last = raised.__traceback__
-    while last and last.tb_next:
-        last = last.tb_next
-    return f" ({last.tb_frame.f_code.co_name}, line {last.tb_lineno})" if last else ""
 
 
 @pytest.fixture

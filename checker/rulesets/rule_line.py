@@ -86,16 +86,16 @@ class _Line:
     def home(self, option: str) -> tuple[list[Given], int]:
         """Where an option belongs, and how many values it takes: the target, else the latest module."""
         name = option.lstrip("-")
-        extension = EXTENSIONS.get(self.target)
-        if extension and name in extension.arity:
-            return self.target_options, extension.arity[name]
+        arity = EXTENSIONS[self.target].arity if self.target in EXTENSIONS else None
+        if arity and name in arity:
+            return self.target_options, arity[name]
         self._load_implied(name)
         for module, options in reversed(self.modules):
             if module not in MODULES:
                 return options, -1
             if name in MODULES[module].arity:
                 return options, MODULES[module].arity[name]
-        if self.target and (extension is None or not extension.arity):
+        if self.target and arity is None:
             return self.target_options, -1
         loaded = ", ".join(module for module, _ in self.modules) or "none"
         raise ValueError(f"unknown option {option}: no match loaded before it (-m: {loaded}) has it")
@@ -148,6 +148,8 @@ def _target(line: _Line, chains: Collection[str]) -> Target | None:
         return None
     given = {each.name: each for each in line.target_options}
     if line.goto or line.target in chains:
+        if given:
+            raise ValueError(f"unknown option --{next(iter(given))}: a jump to a chain takes none")
         return Jump(line.target, line.goto)
     extension = EXTENSIONS.get(line.target)
     if extension:

@@ -84,11 +84,14 @@ REPLIES = {
 
 
 def _set_mark(name: str, given: Options) -> Target:
-    found = next(iter(given.values()), None)
+    return SetMark(*_xmark(name, given))
+
+
+def _xmark(name: str, given: Options) -> tuple[int, int]:
+    found = next((each for each in given.values() if each.name in XMARK), None)
     if found is None:
-        raise ValueError("-j MARK needs --set-xmark, --set-mark, --or-mark, --and-mark or --xor-mark")
-    value, mask = number_and_mask(found.value)
-    return SetMark(*XMARK[found.name](value, mask))
+        raise ValueError(f"-j {name} needs --set-xmark, --set-mark, --or-mark, --and-mark or --xor-mark")
+    return XMARK[found.name](*number_and_mask(found.value))
 
 
 # man iptables-extensions, MARK: every form is one --set-xmark VALUE/MASK.
@@ -106,10 +109,7 @@ def _connection_mark(name: str, given: Options) -> Target:
         if form in given:
             masks = (_mask(given, "nfmask"), _mask(given, "ctmask"))
             return SetConnectionMark(form, *masks)
-    mark = _set_mark(name, given)
-    if not isinstance(mark, SetMark):
-        raise ValueError("-j CONNMARK needs --set-xmark, --save-mark or --restore-mark")
-    return SetConnectionMark("set-xmark", mark.value, mark.mask)
+    return SetConnectionMark("set-xmark", *_xmark(name, given))
 
 
 def _mask(given: Options, name: str) -> int:
@@ -146,10 +146,10 @@ def _verdict(name: str, given: Options) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A target that is no chain: how it is made, and its options with the number of their values."""
+    """A target that is no chain: how it is made, and its options with the number of their values, None for any."""
 
     build: Build
-    arity: Arity = field(default_factory=dict)
+    arity: Arity | None = field(default_factory=dict)
 
 
 _NAT = dict.fromkeys(NAT_OPTIONS, 0)
@@ -178,5 +178,5 @@ EXTENSIONS: Mapping[str, Extension] = {
     "LOG": Extension(_note, {**_LOG, "log-uid": 0, "log-macdecode": 0}),
     "NFLOG": Extension(_note, _NFLOG),
     "TRACE": Extension(_note),
-    **dict.fromkeys(_OTHERS.split(), Extension(unknown)),
+    **dict.fromkeys(_OTHERS.split(), Extension(unknown, None)),
 }
