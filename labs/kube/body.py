@@ -8,12 +8,14 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from labs.kube import protobuf
 from labs.kube.decode import Decoder, parse_json
 from labs.kube.kinds import Kind
 from labs.kube.objects import Object
 from labs.kube.status import BODY_LIMIT, StatusError, bad_request, too_large, unsupported_media_type
 
 JSON_TYPE, YAML_TYPE = "application/json", "application/yaml"
+OBJECT_TYPES = (JSON_TYPE, YAML_TYPE, protobuf.MEDIA_TYPE)
 VALIDATIONS = ("Ignore", "Strict", "Warn")
 
 
@@ -27,11 +29,13 @@ async def read(request: web.BaseRequest) -> bytes:
         raise too_large() from error
 
 
-def parse(request: web.BaseRequest, text: bytes, accepted: Sequence[str] = (JSON_TYPE, YAML_TYPE)) -> Any:
-    """JSON, or YAML where the Content-Type says so; 415 for anything else, protobuf among it."""
+def parse(request: web.BaseRequest, text: bytes, accepted: Sequence[str] = OBJECT_TYPES) -> Any:
+    """JSON, YAML or protobuf, as the Content-Type says; 415 for anything else."""
     media_type = request.headers.get("Content-Type", JSON_TYPE).partition(";")[0].strip()
     if media_type not in accepted:
         raise unsupported_media_type(accepted)
+    if media_type == protobuf.MEDIA_TYPE:
+        return protobuf.decode(text)
     if media_type != YAML_TYPE:
         return parse_json(text)
     try:
