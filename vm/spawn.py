@@ -29,11 +29,13 @@ class Mount:
 class Root:
     """What the first process of a machine sees as `/`: the host read-only, with places and files of its own.
 
-    ``files`` are contents by path. ``sysctls`` are values by their path under /proc/sys, set in the machine's
-    network namespace, so that nothing depends on what the host's kernel was set to.
+    ``files`` are contents by path; ``programs`` are names of commands and where the host has them.
+    ``sysctls`` are values by their path under /proc/sys, set in the machine's network namespace, so that
+    nothing depends on what the host's kernel was set to.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
     sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -51,7 +53,7 @@ class Spawn:
     process whose mount, network and UTS namespaces are joined instead (`kubectl exec`).
 
     Output: to the descriptors that come with the request; else to the file ``log`` in the CRI's format, or to
-    the file ``plain_log`` as it is; else nowhere. ``terminal`` makes descriptor 0 the controlling terminal.
+    the file ``plain_log`` as it is; else nowhere. A terminal as descriptor 0 becomes the controlling one.
     ``sockets`` names listening sockets of the zygote; ``entry`` gets them as ``sockets={name: descriptor}``.
     """
 
@@ -70,7 +72,6 @@ class Spawn:
     directory: str = "/"
     log: str = ""
     plain_log: str = ""
-    terminal: bool = False
     restart: bool = False
     sockets: tuple[str, ...] = ()
 
