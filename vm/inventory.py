@@ -125,7 +125,7 @@ def write(path: Path, text: str) -> None:
     """Replace a file whole (mode 0600); raises MachineError, e.g. on a full disk, and keeps the old one."""
     temporary = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

@@ -76,6 +76,7 @@ def take(home: Path) -> Lock:
                 f"a lab is running or starting in {home}", "`lab status` shows it, `lab down` ends it"
             )
         time.sleep(0.01)
+    os.ftruncate(descriptor, 0)  # its last holder is gone
     return Lock(descriptor)
 
 

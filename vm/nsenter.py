@@ -22,7 +22,7 @@ from vm.machine import Reached
 
 BIN = "/run/lab/bin"  # in a machine: a folder of the lab's own commands (kubectl)
 MACHINES = "/run/lab/machines"  # in the lab: a file a machine, with the pid of its first process
-PATH = f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{BIN}"
+PATH = f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KEPT = ("TERM", "COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 NAMESPACES = ("user", "mnt", "uts", "net", "pid")
 OPTIONS = {"user": "--user", "mnt": "--mount", "uts": "--uts", "net": "--net", "pid": "--pid"}
@@ -38,6 +38,7 @@ class Contained(Reached):
     pod: int = 0
 
     login: ClassVar[tuple[str, ...]] = ("bash", "--noprofile", "--norc", "-i")
+    forks: ClassVar[bool] = True  # into the PID namespace
 
     def inside(self, pid: int) -> Contained:
         """The pod on this machine that the process ``pid`` (as the machine counts) belongs to."""
@@ -57,11 +58,11 @@ class Contained(Reached):
         proc = root / "proc" / str(init)
         return proc / "root" / "proc" / str(self.pod) if self.pod else proc
 
-    def before(self, argv: Sequence[str], *, terminal: bool) -> list[str]:
+    def before(self, argv: Sequence[str], *, interactive: bool) -> list[str]:
         """`nsenter`, the command; in between `env` gives it back the Ctrl-C that `nsenter` ignores."""
         proc = self.proc()
         options = [f"{OPTIONS[kind]}={proc}/ns/{kind}" for kind in NAMESPACES if not _shared(proc, kind)]
-        signals = ["env", "--default-signal=INT,QUIT", "--"] if terminal else []
+        signals = ["env", "--default-signal=INT,QUIT", "--"] if interactive else []
         home = proc / "root/root"
         return [_nsenter(), "--preserve-credentials", *options, f"--wd={home}", "--", *signals, *argv]
 
