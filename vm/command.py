@@ -1,7 +1,8 @@
 """The door to commands: everything of this project that runs a program runs it here.
 
 ``run`` waits and captures; ``start`` lets the program work while the caller does something else;
-``run_async`` is ``run`` for the daemons; ``passthrough`` lends it the caller's own terminal.
+``run_async`` is ``run`` for the daemons; ``stream`` hands output on as it comes; ``passthrough`` lends the
+program the caller's own terminal.
 
 A captured command leads a session of its own. It cannot ask the terminal for a password, and when its time is
 up the whole process group is killed: also the process that ``nsenter`` forked into another PID namespace,
@@ -11,14 +12,16 @@ which would outlive a killed ``nsenter``.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn, cast
 
 from vm.errors import CommandFailed, CommandNotFound, CommandTimeout
 
@@ -73,6 +76,7 @@ def start(argv: Sequence[str], *, input: str | None = None, env: Mapping[str, st
     with _stdin(input) as stdin, _missing(words):
         process = subprocess.Popen(
             words,
+            executable=_program(words[0], env),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,6 +116,7 @@ async def run_async(
     with _stdin(input) as stdin, _missing(words):
         process = await asyncio.create_subprocess_exec(
             *words,
+            executable=_program(words[0], env),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -130,6 +135,57 @@ async def run_async(
     return completed.checked() if check else completed
 
 
+def stream(
+    argv: Sequence[str],
+    write: Callable[[str], object],
+    *,
+    env: Mapping[str, str] | None = None,
+    wrapped: bool = False,
+) -> int:
+    """Run a command and hand on its stdout and stderr, merged, as they come; returns the exit code.
+
+    KeyboardInterrupt (a notebook's stop button) reaches the command as SIGINT; a second one kills it.
+    ``wrapped`` as for ``passthrough``. Main thread only.
+    """
+    words = tuple(argv)
+    with _missing(words), _disposition(signal.SIG_IGN) if wrapped else contextlib.nullcontext():
+        process = subprocess.Popen(
+            words,
+            executable=_program(words[0], env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            start_new_session=True,
+        )
+    try:
+        _hand_on(process, write)
+        process.wait()
+    finally:
+        if process.poll() is None:
+            _kill_group(process.pid)
+            process.wait()
+    return _exit_code(process.returncode)
+
+
+def _hand_on(process: subprocess.Popen[bytes], write: Callable[[str], object]) -> None:
+    """Copy until the end of the output; the first interruption is the command's to answer."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with cast(IO[bytes], process.stdout) as output:
+        try:
+            _copy(output, decoder, write)
+        except KeyboardInterrupt:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+            _copy(output, decoder, write)
+
+
+def _copy(output: IO[bytes], decoder: codecs.IncrementalDecoder, write: Callable[[str], object]) -> None:
+    while data := os.read(output.fileno(), 65536):
+        write(decoder.decode(data))
+    write(decoder.decode(b"", final=True))
+
+
 def passthrough(argv: Sequence[str], *, env: Mapping[str, str] | None = None, wrapped: bool = False) -> int:
     """Run a command on the caller's own stdin, stdout and stderr, and return its exit code.
 
@@ -140,10 +196,10 @@ def passthrough(argv: Sequence[str], *, env: Mapping[str, str] | None = None, wr
     words = tuple(argv)
     with _disposition(signal.SIG_IGN if wrapped else _wait_for_the_command):
         with _missing(words):
-            process = subprocess.Popen(words, env=env)
+            process = subprocess.Popen(words, executable=_program(words[0], env), env=env)
         with _blocked({*FORWARDED, signal.SIGCHLD}):
             _forward_until_ended(process, wrapped)
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return _exit_code(process.returncode)
 
 
 def replace(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
@@ -215,9 +271,20 @@ def _stdin(text: str | None) -> Iterator[int]:
         os.close(file)
 
 
+def _program(name: str, env: Mapping[str, str] | None) -> str:
+    """Where the program is; an ordinary user's PATH on Debian lacks the folders of `ip` and `nft`."""
+    path = (os.environ if env is None else env).get("PATH", os.defpath)
+    return shutil.which(name, path=f"{path}:/usr/sbin:/sbin") or name
+
+
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def _exit_code(returncode: int) -> int:
+    """As a shell says it: 128+n for signal n."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 def _text(output: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import ClassVar, Protocol
@@ -34,6 +34,9 @@ class Machine(Protocol):
     def shell(self, argv: Sequence[str] = ()) -> int:
         """Run a command on the caller's terminal, or a login shell without one; returns the exit code."""
 
+    def stream(self, argv: Sequence[str], write: Callable[[str], object]) -> int:
+        """Run a command there and hand on its merged output as it comes; returns the exit code."""
+
     def put(self, text: str, path: str) -> None:
         """Write a file there, with the folders above it."""
 
@@ -45,10 +48,11 @@ class Reached(ABC):
     """A machine that is reached by a command in front of the command."""
 
     login: ClassVar[tuple[str, ...]] = ("bash", "-l")
+    forks: ClassVar[bool] = False  # the words in front start a process that the command is a child of
 
     @abstractmethod
-    def before(self, argv: Sequence[str], *, terminal: bool) -> list[str]:
-        """The whole command line that runs ``argv`` there; ``terminal``: on the caller's stdin and stdout."""
+    def before(self, argv: Sequence[str], *, interactive: bool) -> list[str]:
+        """The whole command line that runs ``argv`` there; ``interactive``: a person may interrupt it."""
 
     def environment(self) -> Mapping[str, str] | None:
         """The environment of commands there; None is the caller's own."""
@@ -59,7 +63,7 @@ class Reached(ABC):
     ) -> Completed:
         """See ``Machine.run``; ``Completed.argv`` is the command as it was given."""
         done = command.run(
-            self.before(argv, terminal=False),
+            self.before(argv, interactive=False),
             input=input,
             timeout=timeout,
             check=False,
@@ -70,8 +74,13 @@ class Reached(ABC):
 
     def shell(self, argv: Sequence[str] = ()) -> int:
         """See ``Machine.shell``."""
-        words = self.before(argv or self.login, terminal=True)
-        return command.passthrough(words, env=self.environment(), wrapped=words[0].endswith("nsenter"))
+        words = self.before(argv or self.login, interactive=True)
+        return command.passthrough(words, env=self.environment(), wrapped=self.forks)
+
+    def stream(self, argv: Sequence[str], write: Callable[[str], object]) -> int:
+        """See ``Machine.stream``."""
+        words = self.before(argv, interactive=True)
+        return command.stream(words, write, env=self.environment(), wrapped=self.forks)
 
     def put(self, text: str, path: str) -> None:
         """See ``Machine.put``."""
@@ -89,9 +98,9 @@ class Via(Reached):
     name: str
     via: tuple[str, ...] = ()
 
-    def before(self, argv: Sequence[str], *, terminal: bool) -> list[str]:
+    def before(self, argv: Sequence[str], *, interactive: bool) -> list[str]:
         """The words of ``via``, then the command; `ssh` gets it quoted, for the shell on the other side."""
         if not self.via or PurePath(self.via[0]).name != "ssh":
             return [*self.via, *argv]
-        with_terminal = terminal and os.isatty(0) and argv == self.login
+        with_terminal = interactive and os.isatty(0) and argv == self.login
         return [*self.via, *(["-t"] if with_terminal else []), "--", shlex.join(argv)]
