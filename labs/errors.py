@@ -3,7 +3,7 @@
     LabError                 message: the thing, the value found, the rule; cure: the next step
     ├── UsageError           the command line is wrong (exit code 64)
     │   └── UnknownName      a name that is none of those there are
-    ├── HomeUnusable         the state folder cannot be made or written
+    ├── HomeUnusable         the state folder or the workspace cannot be made or written
     ├── NotUp                the cluster is not running
     ├── ApiError             the API answered with an error Status (labs.kube.client)
     └── CourseError          a lab or its workspace is not as it must be
@@ -47,11 +47,11 @@ class UnknownName(UsageError):
 
 
 class HomeUnusable(LabError):
-    """The state folder cannot be made or written."""
+    """The state folder or the workspace cannot be made or written."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"the state folder {path} cannot be used: {reason}",
+            f"the lab's folder {path} cannot be used: {reason}",
             "free it, or choose another folder: `export LAB_HOME=/a/folder/of/yours`",
         )
 

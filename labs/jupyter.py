@@ -1,0 +1,99 @@
+"""`lab notebook`: JupyterLab on the workspace, in a world of its own.
+
+Settings, kernel, history and run-time files live in the lab's state folder, so a user's own Jupyter
+(~/.jupyter, ~/.local, ~/.ipython) is neither read nor written. The kernel "kube-proxy lab" runs with safe
+path (PYTHONSAFEPATH): Python then does not import a `vm.py` that happens to lie beside the notebook. The
+server listens on the loopback only, and wants its token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labs import config, sudo
+from labs.config import WORKSPACE, Home
+from labs.errors import HomeUnusable
+from vm.command import passthrough
+
+KERNEL = "kube-proxy-lab"
+OPTIONS = (
+    "--ServerApp.ip=127.0.0.1",
+    "--log-level=WARN",  # the address is still said
+    "--ServerApp.answer_yes=True",  # Ctrl-C ends it at once
+    f"--MultiKernelManager.default_kernel_name={KERNEL}",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # asks nothing of the internet
+    "--LabApp.extension_manager=readonly",
+)
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/docmanager-extension/plugin": {"autosaveInterval": 30},
+}
+
+
+def notebook(argv: Sequence[str]) -> int:
+    """Serve JupyterLab on the workspace until Ctrl-C; `argv` are further options. Gives its exit code."""
+    home, workspace = config.home().make(), config.workspace()
+    if sudo.started_by_root(home):
+        sudo.again(home, workspace, "this lab was started by root; working in it")
+    environ = {**os.environ, **environment(home, workspace)}
+    prepare(home, workspace)
+    return passthrough([*server(workspace, root=os.geteuid() == 0), *argv], env=environ)
+
+
+def server(workspace: Path, *, root: bool) -> list[str]:
+    """The command that serves."""
+    allow = (
+        ["--allow-root"] if root else []
+    )  # it is the learner's own machine; the loopback and the token guard it
+    return [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={workspace}", *OPTIONS, *allow]
+
+
+def environment(home: Home, workspace: Path, path: str | None = None) -> dict[str, str]:
+    """What server and kernels see beside the user's own environment."""
+    folder = home.jupyter
+    programs = os.pathsep.join([str(Path(sys.executable).parent), path or os.environ.get("PATH", os.defpath)])
+    return {
+        "PATH": programs,
+        "KUBECONFIG": str(home.kubeconfig),
+        "LAB_HOME": str(home.path),
+        WORKSPACE: str(workspace),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_PATH": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+def prepare(home: Home, workspace: Path) -> None:
+    """Make the folders, the kernel and the settings; settings that a learner has changed stay."""
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(workspace, error.strerror or str(error)) from error
+    _write(home.jupyter / "data/kernels" / KERNEL / "kernel.json", kernel(environment(home, workspace)))
+    for name, values in SETTINGS.items():
+        file = home.jupyter / "config/lab/user-settings" / f"{name}.jupyterlab-settings"
+        if not file.exists():
+            _write(file, values)
+
+
+def kernel(environ: Mapping[str, str]) -> dict[str, object]:
+    """The kernel spec: this Python, safe path, the magics loaded from the start."""
+    words = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    return {
+        "argv": [*words, "--ext=labs.notebook"],
+        "display_name": "kube-proxy lab",
+        "language": "python",
+        "env": dict(environ),
+    }
+
+
+def _write(file: Path, value: object) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,67 @@
+"""The result of a check, for a terminal and for a notebook: the grader's record, in our marks and colours.
+
+The words are the grader's own (`checker.report`): a task a heading, a check a line, and under what did not
+pass what was expected, what was found, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from checker import report
+from checker.report import CheckResult, Record, TaskResult
+from labs.show import Look
+
+COLOURS = {"✓": "success", "✗": "error", "–": "warn", "!": "warn"}
+CELL = 'style="text-align: left; vertical-align: top"'
+
+
+def text(record: Record, how: Look) -> str:
+    """The record for a terminal."""
+    lines = report.text(record).splitlines()
+    for at, line in enumerate(lines):
+        sign = line.strip()[:1]
+        if line.startswith("  ") and sign in COLOURS and line.strip()[1:2] == " ":
+            lines[at] = line.replace(sign, how.mark(sign), 1)
+    return "\n".join(lines)
+
+
+class Result:
+    """A record that Jupyter shows as a table, and everything else as text."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    def __repr__(self) -> str:
+        return report.text(self.record)
+
+    def _repr_html_(self) -> str:
+        return html(self.record)
+
+
+def html(record: Record) -> str:
+    """One table, without scripts or classes: it looks the same in JupyterLab, VS Code and a saved page."""
+    head = f"<caption><b>lab {record.lab}: {escape(record.title)}</b></caption>"
+    rows = "".join(row for task in record.tasks for row in _task(task))
+    fault = f"<p>fault of this lab: {escape(record.fault)}</p>" if record.fault else ""
+    foot = f"<p><b>{escape(report.summary(record))}</b></p>"
+    return f"<table>{head}{rows}</table>{fault}{foot}"
+
+
+def _task(task: TaskResult) -> Iterator[str]:
+    yield f"<tr><th {CELL} colspan=2>{escape(task.title)}</th><th>{task.points} of {task.of}</th></tr>"
+    for check in task.checks:
+        said = f"{escape(check.sentence)}{''.join(_explanation(check))}"
+        yield f"<tr><td>{_mark(check)}</td><td {CELL}>{said}</td><td>{check.points} of {check.of}</td></tr>"
+
+
+def _mark(check: CheckResult) -> str:
+    sign = report.MARKS[check.outcome]
+    return f'<b title="{check.outcome}" style="color: var(--jp-{COLOURS[sign]}-color1)">{sign}</b>'
+
+
+def _explanation(check: CheckResult) -> Iterator[str]:
+    for label, said in report.explanation(check):
+        if said:
+            yield f"<br><i>{label}:</i> {escape(said)}"
