@@ -24,7 +24,7 @@ class AgentConfig:
     address: str  # InternalIP
     pod_cidr: str
     server: str  # https://…
-    token: str  # shown to the API by the agent, and to the agent by whoever calls its own API
+    token: str
     ca: str  # file
     zone: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 PERIOD, DURATION = 2.5, 10  # seconds; the kubelet's are 10 and 40
+RETRY = 1.0  # seconds, while the API is away
 LEASES = "kube-node-lease"
 
 
@@ -46,7 +47,7 @@ class Heartbeat:
                 await self._renew()
             except ApiError as error:
                 log.warning("heartbeat of %s: %s; trying again", self._config.node, error)
-                await asyncio.sleep(PERIOD / 10)
+                await asyncio.sleep(RETRY)
                 continue
             await self._pause()
 

@@ -170,7 +170,7 @@ class Pod:
         try:
             await self.tools.zygote.forget(child)
         except MachineError as error:
-            log.info("process %s: %s", child, error)
+            log.debug("process %s: %s", child, error)
 
     async def _delete(self) -> None:
         """Tell the API that the pod is gone from the node."""

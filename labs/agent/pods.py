@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from labs.agent.account import with_account
 from labs.agent.container import Container
 from labs.agent.pod import Pod
 from labs.agent.tools import Tools
@@ -41,11 +42,12 @@ class Pods:
                 pod.gone()
         if new is None:
             return
-        pod = self._pods.get(uid_of(new))
+        obj = with_account(without_nulls(new))
+        pod = self._pods.get(uid_of(obj))
         if pod is None:
-            self._begin(new)
+            self._begin(obj)
         else:
-            pod.seen(new)
+            pod.seen(obj)
 
     def _begin(self, obj: Object) -> None:
         uid = uid_of(obj)
@@ -106,6 +108,13 @@ class Pods:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def without_nulls(value: Any) -> Any:
+    """The same without fields that are null: to leave a field out and to write null is the same."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def uid_of(obj: Object) -> str:

@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from labs.agent.addresses import Addresses
+from labs.agent.callers import Callers
 from labs.agent.config import AgentConfig
 from labs.agent.environment import Lookups
 from labs.agent.events import Events
@@ -97,7 +98,7 @@ class Agent:
             await self._follow(self.pods)
 
     async def _serve(self, stack: AsyncExitStack, pods: Pods) -> None:
-        runner = web.AppRunner(KubeletServer(pods, self.config.token).application(), access_log=None)
+        runner = web.AppRunner(KubeletServer(pods, Callers(self.client)).application(), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "0.0.0.0", self.config.port, reuse_address=True, shutdown_timeout=1).start()

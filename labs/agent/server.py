@@ -1,12 +1,11 @@
 """The agent's own API on port 10250, with the kubelet's paths: logs, exec, healthz, pods.
 
-The API server passes ``kubectl logs`` and ``kubectl exec`` on to it. It shows the token that the agent
-itself shows to the API server: whoever has not got it, a pod or a learner's curl, is refused.
+The API server passes ``kubectl logs`` and ``kubectl exec`` on to it and shows its token; whoever comes with
+none, or with a pod's, is refused.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from labs.agent import logs, terminal
+from labs.agent.callers import Callers
 from labs.agent.container import Container
 from labs.agent.pods import Pods
 
@@ -24,9 +24,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class KubeletServer:
     """Answers for the pods of one node."""
 
-    def __init__(self, pods: Pods, token: str) -> None:
-        self._pods = pods
-        self._expected = f"Bearer {token}"
+    def __init__(self, pods: Pods, callers: Callers) -> None:
+        self._pods, self._callers = pods, callers
 
     def application(self) -> web.Application:
         """The paths, and who may ask."""
@@ -47,9 +46,7 @@ class KubeletServer:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             shown = request.headers.get("Authorization", "")
-            if request.path != "/healthz" and not hmac.compare_digest(
-                shown.encode(), self._expected.encode()
-            ):
+            if request.path != "/healthz" and not await self._callers.allowed(shown):
                 raise web.HTTPUnauthorized(text="Unauthorized")
             return await handler(request)
 

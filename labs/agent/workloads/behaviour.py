@@ -19,13 +19,11 @@ class Behaviour:
     ready: bool = True
     live: bool = True
     hang: bool = False
-    refuse: float = 0.0  # seconds for which nothing listens; whoever serves resets it
 
-    def control(self, what: str, query: dict[str, str]) -> None:
-        """Change one thing; raises ControlInvalid naming the things there are."""
+    def control(self, what: str, query: dict[str, str]) -> float:
+        """Change one thing; for how many seconds to refuse connections. Raises ControlInvalid."""
         if what == "refuse":
-            self.refuse = seconds(query.get("seconds", str(REFUSE_SECONDS)))
-            return
+            return seconds(query.get("seconds", str(REFUSE_SECONDS)))
         if what not in ("ready", "live", "hang"):
             known = "ready, live, hang (?value=true|false) and refuse (?seconds=N)"
             raise ControlInvalid(f"/control/{what} is not one of {known}")
@@ -33,6 +31,7 @@ class Behaviour:
         if value not in WORDS:
             raise ControlInvalid(f"/control/{what}: value={value!r} is neither true nor false")
         setattr(self, what, WORDS[value])
+        return 0.0
 
 
 def seconds(text: str) -> float:

@@ -7,10 +7,10 @@ fifty pods it would do neither.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 LONGEST_HEAD = 16384  # bytes
+PHRASES = {200: "OK", 400: "Bad Request", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 
 class RequestInvalid(ValueError):
@@ -29,12 +29,12 @@ class Request:
     @property
     def path(self) -> str:
         """The target without its query."""
-        return urlsplit(self.target).path
+        return self.target.partition("?")[0]
 
     @property
     def query(self) -> dict[str, str]:
         """The query's words; of repeated ones the last."""
-        return dict(parse_qsl(urlsplit(self.target).query))
+        return dict(parse_qsl(self.target.partition("?")[2]))
 
     @property
     def kept(self) -> bool:
@@ -78,7 +78,7 @@ def answer(status: int, body: str, *, kept: bool, kind: str = "text/plain", head
     """An answer as bytes; ``head``: without its body."""
     data = body.encode()
     lines = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"HTTP/1.1 {status} {PHRASES[status]}",
         f"Content-Type: {kind}; charset=utf-8",
         f"Content-Length: {len(data)}",
         f"Connection: {'keep-alive' if kept else 'close'}",
