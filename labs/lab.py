@@ -1,0 +1,119 @@
+"""The laboratory: what the `lab` command and the notebooks can ask for, a function a verb.
+
+Each verb is imported when it is called. `lab shell` and `lab kubectl` are typed a hundred times in a lab and
+must not wait for what `lab up` needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labs.show import Progress, Section
+    from labs.summary import Status, Summary
+
+
+def up(*, nodes: int | None, mode: str, backend: str, root: bool, report: Progress) -> Summary:
+    """Make the cluster run, showing the steps."""
+    from labs import upkeep
+
+    return upkeep.up(nodes=nodes, mode=mode, root=root, report=report)
+
+
+def down(purge: bool) -> str:
+    """Take it away; with `purge` its objects too."""
+    from labs import upkeep
+
+    return upkeep.down(purge)
+
+
+def status() -> Status:
+    """What runs."""
+    from labs import upkeep
+
+    return upkeep.status()
+
+
+def mode(wanted: str, *, report: Progress) -> str:
+    """Change the proxy mode of every node, as an operator would."""
+    from labs import modes
+
+    return modes.mode(wanted, report=report)
+
+
+def environment(shell: str) -> str:
+    """Commands for `eval` that make kubectl and lab work in the shell."""
+    from labs import entry
+
+    return entry.environment(shell)
+
+
+def kubectl(argv: Sequence[str]) -> int:
+    """The lab's kubectl."""
+    from labs import entry
+
+    return entry.kubectl(argv)
+
+
+def shell(target: str, argv: Sequence[str]) -> int:
+    """A shell, or `argv`, on a machine or in a pod."""
+    from labs import entry
+
+    return entry.shell(target, argv)
+
+
+def notebook(argv: Sequence[str]) -> int:
+    """JupyterLab on the workspace; `argv` goes to it."""
+    from labs import jupyter
+
+    return jupyter.notebook(argv)
+
+
+def labs_list() -> Section:
+    """The labs and how far the learner is."""
+    from labs import lessons
+
+    return lessons.labs_list()
+
+
+def start(n: int, seed: int | None) -> str:
+    """Set the stage of lab `n` and write its notebook; `seed` None is the user's own."""
+    from labs import lessons
+
+    return lessons.start(n, seed)
+
+
+def answer(n: int, task: str, value: Any) -> str:
+    """Record an answer, with the evidence of the moment."""
+    from labs import lessons
+
+    return lessons.answer(n, task, value)
+
+
+def hint(n: int, task: str) -> str:
+    """The next hint of a task; "" is the first task not passed."""
+    from labs import lessons
+
+    return lessons.hint(n, task)
+
+
+def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
+    """Judge and show the result."""
+    from labs import lessons
+
+    return lessons.check(n, json=json, junit=junit, watch=watch)
+
+
+def reset(n: int) -> str:
+    """Lab `n` as it was right after `start`."""
+    from labs import lessons
+
+    return lessons.reset(n)
+
+
+def solve(n: int, show: bool) -> int:
+    """Do lab `n` from its solution, or only show the commands."""
+    from labs import lessons
+
+    return lessons.solve(n, show)

@@ -1,0 +1,156 @@
+"""The labs as a learner goes through them: start, answer, hint, check, reset, and solve for who tests them.
+
+Marks come from the cluster and from ``answers.yaml`` alone: the grader is a process of its own that is told
+where these are and nothing else of the learner's environment.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json as text_of
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from checker.report import Record
+from labs import config, course, stage, variants
+from labs.course import Lab
+from labs.errors import CourseError
+from labs.running import here
+from labs.show import Section, say
+from labs.workspace import Desk
+from vm import command
+from vm.command import Completed
+
+KEPT = ("HOME", "LANG", "PATH", "TERM", "TZ", "NO_COLOR")  # what the grader sees of the environment
+GRADING = 120.0  # seconds; a check retries until the cluster has converged, within a deadline of its own
+LOOK_AGAIN = 2.0  # seconds between two looks of `lab check --watch`
+
+
+def labs_list() -> Section:
+    """The labs and how far the learner is."""
+    rows = [(str(lab.number), lab.title, f"{lab.minutes} min", _progress(lab)) for lab in course.labs()]
+    return Section(header=("lab", "title", "time", "points"), rows=rows, note="\nBegin with `lab start N`.")
+
+
+def start(n: int, seed: int | None) -> str:
+    """Set the stage of a lab, draw the learner's variant, write the notebook."""
+    lab, running = course.find(n), here()
+    chosen = variants.default_seed(lab.slug, _user()) if seed is None else seed
+    variant = lab.variant(chosen)
+    stage.lay(Path(running.kubeconfig), lab, variant)
+    desk = _desk(lab)
+    done = desk.start(variant)
+    return "\n".join(
+        (
+            f"Lab {lab.number}: {lab.title}, about {lab.minutes} minutes, {lab.points} points.",
+            *(f"  {line}" for line in done),
+            "Read it in JupyterLab:  lab notebook",
+            f"Or go by the tasks:     lab check {n}      lab hint {n}      lab answer {n} TASK VALUE",
+        )
+    )
+
+
+def answer(n: int, task: str, value: Any) -> str:
+    """Record what the learner claims, with the evidence of the moment."""
+    from checker import gather, moments
+    from checker.errors import Broken
+
+    if value is None or value in ("", [], {}):
+        raise CourseError(f"the answer to `{task}` is empty", f"`lab hint {n} {task}` helps to find one")
+    desk = _desk(course.find(n))
+    desk.record(task, value)
+    try:
+        moments.keep(desk.evidence, task, value, gather.gather(config.home().inventory))
+    except Broken as error:
+        return f"Recorded, without a look at the cluster: {error}."
+    return f"Recorded. `lab check {n}` judges it."
+
+
+def hint(n: int, task: str) -> str:
+    """The next hint of a task; of the first that has not passed, if none is named."""
+    desk = _desk(course.find(n))
+    name = task or desk.next_task()
+    number, of, text = desk.hint(name)
+    return f"{name}, hint {number} of {of}: {text}"
+
+
+def judge(n: int, task: str = "") -> Record:
+    """Run the grader and keep its record; prints nothing."""
+    desk = _desk(course.find(n))
+    done = _grade(desk, f"--task={task}" if task else "", "--json=-")
+    if done.returncode not in (0, 1, 2):
+        raise CourseError(f"the grader could not start: {done.stderr.strip()}", "`lab doctor`")
+    found = text_of.loads(done.stdout)
+    if not task:
+        desk.keep(found)
+    return Record.from_json(found)
+
+
+def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
+    """Judge and show: 0 all passed, 1 something has not, 2 something could not be judged."""
+    while True:
+        record = judge(n)
+        _write(record, json=json, junit=junit)
+        if not watch or record.exit_code == 0:
+            return record.exit_code
+        time.sleep(LOOK_AGAIN)
+
+
+def reset(n: int) -> str:
+    """The lab as it was right after `start`; the learner's files move to a backup."""
+    lab, running = course.find(n), here()
+    desk = _desk(lab)
+    done = desk.reset()
+    variant = desk.variant()
+    if variant is not None:
+        stage.lay(Path(running.kubeconfig), lab, variant)
+    return "\n".join((*done, f"Lab {n} is as it was at its start."))
+
+
+def solve(n: int, show: bool) -> int:
+    """Do the lab from its solution, through the commands that a learner has."""
+    lab = course.find(n)
+    variant = _desk(lab).variant()
+    if variant is None:
+        raise CourseError(f"lab {n} has not been started", f"`lab start {n}`")
+    script = lab.solution(variant)
+    if show:
+        say(script)
+        return 0
+    here()
+    folder = Path(sys.executable).parent
+    words = {"PATH": f"{folder}:{os.environ.get('PATH', '')}", "KUBECONFIG": str(config.home().kubeconfig)}
+    return command.passthrough(["bash", "-c", script], env={**os.environ, **words})
+
+
+def _desk(lab: Lab) -> Desk:
+    return Desk.of(lab, config.workspace(), config.home().grading)
+
+
+def _grade(desk: Desk, *options: str) -> Completed:
+    argv = desk.checker(config.home().inventory, *filter(None, options))
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return command.run(argv, check=False, timeout=GRADING, env=kept)
+
+
+def _write(record: Record, *, json: bool, junit: str) -> None:
+    from checker import report
+
+    if junit:
+        Path(junit).write_text(report.junit(record), encoding="utf-8")
+    say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False) if json else report.text(record))
+
+
+def _progress(lab: Lab) -> str:
+    desk = _desk(lab)
+    if desk.variant() is None:
+        return f"– of {lab.points}"
+    return f"{desk.last().get('points', 0)} of {lab.points}"
+
+
+def _user() -> str:
+    """Whose lab it is: under sudo, of the one who called it."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()

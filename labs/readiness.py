@@ -1,0 +1,144 @@
+"""Waiting until a cluster is what it is said to be, and saying what is missing when it is not.
+
+Only the first and the last step poll: the API until it answers, and the packet at the end. In between Nodes
+and Pods are followed by informers, and a wait looks again whenever one of them changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from labs.errors import LabError
+from labs.kube.client import ApiError, Client, Object
+from labs.kube.informer import Informer
+from vm.machine import Machine
+from vm.plan import Plan
+
+DEADLINE = 60.0  # seconds a wait may take; a cluster is up in a few
+EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
+
+
+class NotReady(LabError):
+    """Something did not become ready in time."""
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        super().__init__(
+            f"not ready after {DEADLINE:g} s: {'; '.join(missing)}",
+            "`lab kubectl get events -A` and the logs in the state folder (`lab status`) say why",
+        )
+
+
+class Watched:
+    """Nodes and Pods of a cluster, and waits for what they are to become."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._changed = asyncio.Event()
+        self.nodes = Informer(client, "Node", on_change=self._notice)
+        self.pods = Informer(client, "Pod", on_change=self._notice)
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, kubeconfig: Path) -> AsyncIterator[Self]:
+        """Follow the cluster of a kubeconfig while the block runs, once its API answers."""
+        async with await Client.from_kubeconfig(kubeconfig) as client:
+            await _answers(client)
+            watched = cls(client)
+            following = asyncio.gather(watched.nodes.run(), watched.pods.run())
+            try:
+                await asyncio.gather(watched.nodes.synced.wait(), watched.pods.synced.wait())
+                yield watched
+            finally:
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+
+    async def until(self, missing: Callable[[], list[str]]) -> None:
+        """Return when `missing()` is empty; raises NotReady with what it says after the deadline."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while missing():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise NotReady(missing()) from None
+
+    def proxies(self) -> list[Object]:
+        """The kube-proxy pods."""
+        return self.pods_of("kube-system", "k8s-app", "kube-proxy")
+
+    def backends(self) -> list[Object]:
+        """The pods of the example backend."""
+        return self.pods_of(EXAMPLE, "app", "appname-backend")
+
+    async def replicas(self) -> int:
+        """How many of them its Deployment asks for."""
+        deployment = await self.client.get("Deployment", "appname-backend", EXAMPLE)
+        return int(deployment["spec"]["replicas"])
+
+    async def urls(self, plan: Plan) -> list[tuple[str, str, str]]:
+        """(machine to ask from, what it asks, URL) of the example's ClusterIP and NodePort."""
+        service = await self.client.get("Service", "appname-backend-svc", EXAMPLE)
+        port, worker = service["spec"]["ports"][0], plan.workers[0]
+        inside = f"http://{service['spec']['clusterIP']}:{port['port']}/"
+        outside = f"http://{worker.address}:{port['nodePort']}/"
+        return [(worker.name, "ClusterIP", inside), ("client", "NodePort", outside)]
+
+    def pods_of(self, namespace: str, label: str, value: str) -> list[Object]:
+        """The pods of a namespace with that label that are not on their way out."""
+        return [
+            pod
+            for (place, _), pod in sorted(self.pods.objects.items())
+            if place == namespace
+            and pod["metadata"].get("labels", {}).get(label) == value
+            and "deletionTimestamp" not in pod["metadata"]
+        ]
+
+    def _notice(self, _old: Object | None, _new: Object | None) -> None:
+        self._changed.set()
+
+
+async def _answers(client: Client) -> None:
+    """Return when the API says that it is ready."""
+    end = asyncio.get_running_loop().time() + DEADLINE
+    while True:
+        try:
+            await client.request("GET", "/version")
+        except ApiError as error:
+            if asyncio.get_running_loop().time() > end:
+                raise NotReady([f"the API server ({error})"]) from error
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
+def not_ready(objects: Iterable[Object], wanted: int, what: str) -> list[str]:
+    """Those of the Nodes or Pods whose condition Ready is not True, and how many are not there at all."""
+    found = list(objects)
+    names = [f"{what} {each['metadata']['name']}" for each in found if not ready(each)]
+    if len(found) < wanted:
+        names.append(f"{wanted - len(found)} of {wanted}: no {what} yet")
+    return names
+
+
+def ready(obj: Object) -> bool:
+    """Whether a Node or Pod has the condition Ready."""
+    conditions = obj.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+async def answer(machine: Machine, url: str) -> str:
+    """The first answer to `url` from that machine; raises NotReady. Rules may be a moment behind Pods."""
+    end = asyncio.get_running_loop().time() + DEADLINE
+    argv = ["curl", "--silent", "--show-error", "--fail", "--max-time", "2", url]
+    while True:
+        done = await asyncio.to_thread(machine.run, argv, check=False)
+        if done.returncode == 0:
+            return done.stdout.splitlines()[0] if done.stdout else ""
+        if asyncio.get_running_loop().time() > end:
+            raise NotReady([f"an answer from {url} on {machine.name} ({done.stderr.strip()})"])
+        await asyncio.sleep(0.02)

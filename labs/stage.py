@@ -1,0 +1,69 @@
+"""The stage of a lab: its objects in the cluster, as they stand when the lab begins.
+
+A lab owns the objects that carry its label and no others. With the article's own values these are the example
+backend that every cluster has: then the lab takes the label to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from labs import readiness
+from labs.course import Lab
+from labs.kube.client import ApiError, Client, Object
+from labs.variants import Variant
+
+OWNED = ("Namespace", "Deployment", "Service", "ConfigMap", "Pod", "DaemonSet")  # what a stage is made of
+
+
+def lay(kubeconfig: Path, lab: Lab, variant: Variant) -> None:
+    """Make the objects of this variant, take away those of another, wait for the pods; raises ApiError."""
+    asyncio.run(_lay(kubeconfig, lab, lab.manifests(variant)))
+
+
+async def _lay(kubeconfig: Path, lab: Lab, objects: list[Object]) -> None:
+    async with readiness.Watched.at(kubeconfig) as watched:
+        await _remove_others(watched.client, lab, objects)
+        for obj in objects:
+            await _put(watched.client, obj)
+        for obj in objects:
+            if obj["kind"] == "Deployment":
+                await _wait(watched, obj)
+
+
+async def _wait(watched: readiness.Watched, deployment: Object) -> None:
+    (label, value), *_ = deployment["spec"]["selector"]["matchLabels"].items()
+    place, replicas = deployment["metadata"]["namespace"], deployment["spec"]["replicas"]
+
+    def missing() -> list[str]:
+        pods = watched.pods_of(place, label, value)
+        over = [f"{len(pods) - replicas} pods too many"] if len(pods) > replicas else []
+        return over + readiness.not_ready(pods, replicas, "pod")
+
+    await watched.until(missing)
+
+
+async def _put(client: Client, obj: Object) -> None:
+    """Create, or give what is there already the manifest's fields back."""
+    metadata = obj["metadata"]
+    try:
+        await client.create(obj)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise
+        await client.patch(obj["kind"], metadata["name"], metadata.get("namespace", ""), obj)
+
+
+async def _remove_others(client: Client, lab: Lab, objects: list[Object]) -> None:
+    """What carries the lab's label but is none of these objects: another variant's stage."""
+    ours = {_place(obj) for obj in objects}
+    for kind in OWNED:
+        for found in (await client.list(kind, labels=lab.selector))["items"]:
+            place = _place({**found, "kind": kind})
+            if place not in ours and "deletionTimestamp" not in found["metadata"]:
+                await client.delete(kind, place[2], place[1])
+
+
+def _place(obj: Object) -> tuple[str, str, str]:
+    return obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]

@@ -1,0 +1,141 @@
+"""The cluster's own verbs: made, looked at, taken away.
+
+What makes something shows its steps as they happen; what reads returns what it found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from labs import addons, config, readiness, sudo
+from labs.config import Home
+from labs.errors import LabError
+from labs.modes import of_nodes
+from labs.running import here
+from labs.show import Progress
+from labs.summary import Status, Summary, node_rows, pod_rows
+from vm import inventory, lock
+from vm.inventory import Inventory
+
+NODES = 3
+
+
+def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary:
+    """Make the cluster run; one that runs already is left as it is, and waited for."""
+    home = config.home().make()
+    if (root and os.geteuid() != 0) or sudo.started_by_root(home):
+        sudo.again(home, config.workspace(), "`lab up --root`")
+    with _alone(home):
+        if lock.held(home.path):
+            running = _unchanged(inventory.load(home.inventory), nodes)
+            report(f"{len(running.plan.nodes)} machines run already")
+        else:
+            running = _begin(home, nodes or NODES, report)
+    summary = asyncio.run(_settle(home, running, mode or "iptables", report))
+    sudo.give_back(home)
+    return summary
+
+
+def down(purge: bool) -> str:
+    """End all of it; with `purge`, forget the objects too. A lab that is not running is no error."""
+    from vm import namespaces
+
+    home = config.home()
+    if sudo.started_by_root(home):
+        sudo.again(home, config.workspace(), "this lab was started by root; ending it")
+    stopped = namespaces.stop(home.path)
+    if purge:
+        _forget(home)
+    sudo.give_back(home)
+    if not stopped:
+        return "No cluster was running." + (" Its objects are gone." if purge else "")
+    return "The cluster is gone" + (
+        ", and its objects with it." if purge else "; its objects are there again after the next `lab up`."
+    )
+
+
+def status() -> Status:
+    """What runs in this state folder."""
+    home = config.home()
+    if not lock.held(home.path):
+        return Status(False, str(home.path))
+    return asyncio.run(_status(home, here()))
+
+
+def _begin(home: Home, nodes: int, report: Progress) -> Inventory:
+    """Start the machines; raises HostCannot with the cure where the host cannot."""
+    from labs.cluster import specification
+    from vm import namespaces
+    from vm.plan import plan
+
+    spec = specification(home, plan(nodes - 1))
+    running = namespaces.start(spec, report)
+    for door in spec.sockets.values():
+        door.close()
+    return running
+
+
+def _unchanged(running: Inventory, nodes: int | None) -> Inventory:
+    """The lab that runs, if it has as many nodes as asked for."""
+    there = len(running.plan.cluster_nodes)
+    if nodes not in (None, there):
+        raise LabError(
+            f"a lab with {there} nodes runs already, not {nodes}",
+            f"`lab down`, then `lab up --nodes {nodes}`",
+        )
+    return running
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Two `lab up` at once: the second waits here, then finds the first one's cluster running."""
+    with open(home.path / "up.lock", "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -> Summary:
+    """Wait for the nodes, kube-proxy, the example's pods and two answers, a step each."""
+    plan = running.plan
+    wanted = len(plan.cluster_nodes)
+    async with readiness.Watched.at(home.kubeconfig) as watched:
+        report("the API server answers")
+        await addons.ensure(watched.client, mode)
+        await watched.until(lambda: readiness.not_ready(watched.nodes.objects.values(), wanted, "node"))
+        report(f"{wanted} nodes are Ready")
+        await watched.until(lambda: readiness.not_ready(watched.proxies(), wanted, "kube-proxy pod"))
+        report("kube-proxy has written its rules on each")
+        replicas = await watched.replicas()
+        await watched.until(lambda: readiness.not_ready(watched.backends(), replicas, "pod"))
+        report(f"{replicas} pods of appname-backend are Ready")
+        answers = []
+        for machine, what, url in await watched.urls(plan):
+            answers.append((machine, url, await readiness.answer(running.machine(machine), url)))
+            report(f"the {what} answers")
+        nodes = node_rows(plan, list(watched.nodes.objects.values()))
+        return Summary(nodes, pod_rows(watched.backends()), tuple(answers))
+
+
+async def _status(home: Home, running: Inventory) -> Status:
+    async with readiness.Watched.at(home.kubeconfig) as watched:
+        nodes = node_rows(running.plan, list(watched.nodes.objects.values()))
+        pods = Counter(place for (place, _), pod in watched.pods.objects.items() if readiness.ready(pod))
+    return Status(True, str(home.path), running.backend, nodes, of_nodes(running), dict(sorted(pods.items())))
+
+
+def _forget(home: Home) -> None:
+    """Remove the state folder but for the learner's workspace, should that be inside it."""
+    kept = config.workspace()
+    for path in home.path.iterdir() if home.path.exists() else ():
+        if path == kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
