@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from checker.rulesets.headers import AddressIn, Ports, Protocol
-from checker.rulesets.memory import Nth, Random
+from checker.rulesets.match import Match
+from checker.rulesets.memory import Counted, Nth, Random, Recent
 from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
 from checker.rulesets.prefix import prefix
 from checker.rulesets.targets import Dnat, Verdict
@@ -130,9 +131,13 @@ def _chance(rule: Rule) -> Fraction:
             chance *= 1 - match.probability if match.negated else match.probability
         elif isinstance(match, Nth):
             chance *= Fraction(1, match.every)
-        elif not isinstance(match, Protocol) or match.negated:
+        elif match.negated or not (isinstance(match, Protocol | Counted) or _notes(match)):
             return Fraction(0)
     return chance
+
+
+def _notes(match: Match) -> bool:
+    return isinstance(match, Recent) and match.action == "set"
 
 
 def node_port_rules(rules: Ruleset, port: int, protocol: str = "tcp") -> tuple[Place, ...]:

@@ -156,13 +156,13 @@ def _recent(options: Sequence[Given]) -> Iterator[Match]:
     action = next((name for name in ACTIONS if name in given), None)
     if action is None:
         raise ValueError(f"-m recent needs one of --{', --'.join(ACTIONS)}")
-    details = tuple(given[name].text for name in ("seconds", "reap", "rttl") if name in given)
     yield Recent(
         action,  # type: ignore[arg-type]
         given["name"].value if "name" in given else "DEFAULT",
         "destination" if "rdest" in given else "source",
         _recent_mask(given["mask"].value) if "mask" in given else None,
-        details,
+        int(given["seconds"].value) if "seconds" in given else 0,
+        tuple(given[name].text for name in ("reap", "rttl") if name in given),
         int(given["hitcount"].value) if "hitcount" in given else 0,
         negated=given[action].negated,
     )

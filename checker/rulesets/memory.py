@@ -145,7 +145,7 @@ class Nth(Match):
     @property
     def phrase(self) -> str:
         """In words."""
-        return f"each {self.every}th packet that comes this far"
+        return f"one in {self.every} packets that come this far"
 
     def test(self, packet: InFlight) -> Answer:
         """Where the counter stands is not known: of many connections it is this share."""
@@ -160,17 +160,21 @@ class Recent(Match):
     action: Literal["set", "rcheck", "update", "remove"]
     name: str
     side: Side
-    mask: Prefix | None
-    details: tuple[str, ...]
+    mask: Prefix | None = None
+    seconds: int = 0
+    flags: tuple[str, ...] = ()
     hits: int = 0
 
     @property
     def option(self) -> str:
         """In the order iptables prints."""
         side = "--rsource" if self.side == "source" else "--rdest"
-        mask = (f"--mask {self.mask.text.partition('/')[0]}",) if self.mask else ()
+        seconds = (f"--seconds {self.seconds}",) if self.seconds else ()
         hits = (f"--hitcount {self.hits}",) if self.hits else ()
-        return " ".join((f"--{self.action}", *self.details, *hits, f"--name {self.name}", *mask, side))
+        mask = (f"--mask {self.mask.text.partition('/')[0]}",) if self.mask else ()
+        return " ".join(
+            (f"--{self.action}", *seconds, *self.flags, *hits, f"--name {self.name}", *mask, side)
+        )
 
     @property
     def phrase(self) -> str:
@@ -178,10 +182,8 @@ class Recent(Match):
         who = f"{self.side} address"
         if self.action == "set":
             return f"its {who} is noted in list {self.name}"
-        since = (
-            " ".join(self.details).replace("--seconds ", "seen in the last seconds: ").replace("--reap", "")
-        )
-        return f"its {who} is in list {self.name} ({since.strip() or 'ever seen'})"
+        since = f"in the last {self.seconds} seconds" if self.seconds else "ever"
+        return f"its {who} is in list {self.name} (seen {since})"
 
     def test(self, packet: InFlight) -> Answer:
         """`set` is always true. The lists given are fresh, so `seconds` is met; how often is not known."""

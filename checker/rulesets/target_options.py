@@ -146,7 +146,7 @@ def _verdict(name: str, given: Options) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A target that is no chain: how it is made, and its options with the number of their values, None for any."""
+    """A target that is no chain: how it is made, and its options with their numbers of values; None: any."""
 
     build: Build
     arity: Arity | None = field(default_factory=dict)

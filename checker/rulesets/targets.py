@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from checker.rulesets.memory import masked
-from checker.rulesets.packet import InFlight, endpoint
+from checker.rulesets.packet import NO_INTERFACE, InFlight, endpoint
 from checker.rulesets.prefix import Address
 
 FULL = 0xFFFFFFFF
@@ -193,7 +193,7 @@ class Redirect(Target):
         version = packet.destination.version
         loopback = Address(version, 0x7F000001 if version == 4 else 1)
         own = sorted((each for each in packet.local if each.version == version), key=lambda each: each.value)
-        where = own[0] if own and packet.in_interface != "" else loopback
+        where = own[0] if own and packet.in_interface != NO_INTERFACE else loopback
         return (_redirected(packet, where, self.to),)
 
 
