@@ -1,4 +1,5 @@
-"""Asks an address N times, each by a connection of its own; prints an answer a line: «NAME CLIENT» or the error.
+# ruff: noqa: T201
+"""Asks an address N times, each by a connection of its own: a line an answer, «NAME CLIENT» or the error.
 
 client.py tcp|udp ADDRESS PORT TIMES [LOCAL-PORT]
 """

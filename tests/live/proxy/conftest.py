@@ -89,7 +89,8 @@ class Proxy:
         self._objects: dict[tuple[str, str], Object] = {}
 
     def do(self, what: str, more: object = None) -> Object:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": what, "with": more}) + "\n")
         self._process.stdin.flush()
         for line in self._process.stdout:
@@ -130,7 +131,8 @@ def started(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         process.kill()
         process.wait()

@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """A proxy inside the test's network namespace, told by lines of JSON what to do; it answers a line each.
 
 It runs in there as a process of its own because sysctls belong to the namespace of who writes them.

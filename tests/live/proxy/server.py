@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """A pod's server: answers over TCP and UDP with its name and the address that it sees its client at."""
 
 from __future__ import annotations
