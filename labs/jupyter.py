@@ -28,6 +28,8 @@ OPTIONS = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # asks nothing of the internet
     "--LabApp.extension_manager=readonly",
 )
+# Not as an extension: the lesson's own `%load_ext labs.notebook` would then say that it is loaded already.
+LOADED = "__import__('labs.notebook').notebook.load_ipython_extension(get_ipython())"
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension/plugin": {"autosaveInterval": 30},
@@ -87,7 +89,7 @@ def kernel(environ: Mapping[str, str]) -> dict[str, object]:
     """The kernel spec: this Python, safe path, the magics loaded from the start."""
     words = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     return {
-        "argv": [*words, "--ext=labs.notebook"],
+        "argv": [*words, f"--IPKernelApp.exec_lines={LOADED}"],
         "display_name": "kube-proxy lab",
         "language": "python",
         "env": dict(environ),
