@@ -44,7 +44,9 @@ class _Tables:
 
     def chain_line(self, line: str) -> None:
         """`:INPUT ACCEPT [0:0]`: the chain is there, and empty."""
-        name, policy = [*line[1:].split(), "-"][:2]
+        name, policy = [*line[1:].split(), "", ""][:2]
+        if not policy:
+            raise ValueError("a chain line is “:CHAIN POLICY [packets:octets]”, with - for no policy")
         self.declare(name, "" if policy == "-" else policy)
 
     def declare(self, name: str, policy: str) -> None:
@@ -55,7 +57,7 @@ class _Tables:
     def of(self, name: str) -> list[Rule]:
         """The rules of a chain, to be changed in place; base chains are there without being declared."""
         if (self.current, name) not in self.rules:
-            if name not in BASE_CHAINS.get(self.current, ()):
+            if name not in BASE_CHAINS[self.current]:
                 raise ValueError(
                     f"table {self.current} has no chain {name}; a line “:{name} - [0:0]” makes it"
                 )
@@ -129,6 +131,8 @@ def _delete(tables: _Tables, command: _Command) -> None:
 
 
 def _policy(tables: _Tables, command: _Command) -> None:
+    if not command.rest:
+        raise ValueError(f"-P {command.chain} needs a policy: ACCEPT or DROP")
     tables.of(command.chain)
     tables.tables[tables.current][command.chain] = Chain(command.chain, command.rest.split()[0])
 
@@ -169,6 +173,8 @@ def _read(tables: _Tables, line: str) -> None:
         return
     if line.startswith("*"):
         tables.current = line[1:].strip()
+        if tables.current not in BASE_CHAINS:
+            raise ValueError(f"{line} is no table of iptables; there are {', '.join(BASE_CHAINS)}")
         tables.tables.setdefault(tables.current, {})
     elif not tables.current:
         raise ValueError("this stands before the first table; a line like “*nat” must come before it")
