@@ -14,12 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 from checker import forms
 from checker.expectations import wrong
 
 UNANSWERED = {"", "null", "~", "?"}
 LARGEST = 256 * 1024
+
+
+class PlainLoader(yaml.BaseLoader):
+    """Text, lists and mappings only; no aliases, by which a few lines can stand for billions of words."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As the base class, without aliases."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, "an alias (*name) has no place in answers", mark)
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,7 @@ def parse(text: str) -> dict[str, Any]:
     """The answers in a text; raises yaml.YAMLError or ValueError if it is not a mapping of tasks."""
     if len(text) > LARGEST:
         raise ValueError(f"{len(text)} characters, more than the {LARGEST} that answers can need")
-    found = yaml.load(text, Loader=yaml.BaseLoader)
+    found = yaml.load(text, Loader=PlainLoader)
     if found is None or found == "":
         return {}
     if not isinstance(found, dict):
