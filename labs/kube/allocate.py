@@ -65,6 +65,11 @@ class Allocator:
         self._ports = pool(*ports, 32, 128)
         self._holdings: dict[Key, Object] = {}
 
+    @property
+    def first_address(self) -> str:
+        """By convention the address of ``default/kubernetes``."""
+        return str(self._network[1])
+
     def hold(self, service: Object) -> None:
         """The Service has been stored: what it names is taken, what it named before is free."""
         at = key(service)
@@ -83,9 +88,9 @@ class Allocator:
         for port in _ports(service):
             self._ports.held.pop(port, None)
 
-    def assign(self, new: Object, old: Object | None) -> list[FieldError]:
+    def assign(self, new: Object) -> list[FieldError]:
         """Fill in address and ports of a Service, or say why it cannot have those it asks for."""
-        return [*self._assign_address(new), *self._assign_ports(new, old), *self._assign_health(new)]
+        return [*self._assign_address(new), *self._assign_ports(new), *self._assign_health(new)]
 
     def _assign_address(self, service: Object) -> Iterator[FieldError]:
         spec = service["spec"]
@@ -114,18 +119,17 @@ class Allocator:
             rule = f"failed to allocate IP {asked}: provided IP is already allocated"
             yield invalid("spec.clusterIPs", [asked], rule)
 
-    def _assign_ports(self, service: Object, old: Object | None) -> Iterator[FieldError]:
+    def _assign_ports(self, service: Object) -> Iterator[FieldError]:
         spec = service["spec"]
         if spec["type"] not in WITH_NODE_PORTS or spec.get("allocateLoadBalancerNodePorts") is False:
             return
-        before = _port_memory(old)
         mine = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
         for number, port in enumerate(spec.get("ports") or ()):
             path = f"spec.ports[{number}].nodePort"
             if port.get("nodePort"):
                 yield from self._port_problems(path, port["nodePort"], key(service))
                 continue
-            chosen = before.get((port["port"], port["protocol"])) or self._ports.pick(mine)
+            chosen = self._ports.pick(mine)
             if chosen is None:
                 yield invalid(path, None, "failed to allocate a nodePort: range is full")
                 return
@@ -166,9 +170,3 @@ def _ports(service: Object) -> list[int]:
     spec = service["spec"]
     numbers = [port.get("nodePort") for port in spec.get("ports") or ()]
     return [number for number in (*numbers, spec.get("healthCheckNodePort")) if number]
-
-
-def _port_memory(old: Object | None) -> dict[tuple[int, str], int]:
-    """The node ports a Service has: an update that leaves one out keeps it."""
-    ports = (old or {}).get("spec", {}).get("ports") or ()
-    return {(port["port"], port["protocol"]): port["nodePort"] for port in ports if port.get("nodePort")}

@@ -6,23 +6,25 @@ Service by which pods find the API, with the endpoint it leads to.
 
 from __future__ import annotations
 
+from labs.kube.admission import ROOT_CA
 from labs.kube.kinds import KINDS
 from labs.kube.objects import Object
 from labs.kube.registry import Registry
 from labs.kube.target import Target
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-ROOT_CA = "kube-root-ca.crt"
 API_LABELS = {"component": "apiserver", "provider": "kubernetes"}
 
 
 def bootstrap(registry: Registry, address: str, port: int, ca: str) -> None:
     """Make what is missing; the endpoints of the API are written anew, as they may have moved."""
+    registry.when_created["Namespace"] = lambda obj: furnish(registry, obj["metadata"]["name"], ca)
     for name in NAMESPACES:
         _ensure(registry, "Namespace", {"metadata": {"name": name}})
     for state in list(registry.store.list("Namespace")):
-        furnish(registry, state.obj["metadata"]["name"], ca)
-    for kind, obj in _api_service(address, port):
+        if not state.obj["metadata"].get("deletionTimestamp"):
+            furnish(registry, state.obj["metadata"]["name"], ca)
+    for kind, obj in _api_service(registry.allocator.first_address, address, port):
         _ensure(registry, kind, obj)
 
 
@@ -33,13 +35,13 @@ def furnish(registry: Registry, namespace: str, ca: str) -> None:
     _ensure(registry, "ConfigMap", certificate)
 
 
-def _api_service(address: str, port: int) -> list[tuple[str, Object]]:
+def _api_service(cluster_ip: str, address: str, port: int) -> list[tuple[str, Object]]:
     metadata = {"name": "kubernetes", "namespace": "default", "labels": API_LABELS}
     service_port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}
     endpoint_port = {"name": "https", "port": port, "protocol": "TCP"}
     slice_labels = {"kubernetes.io/service-name": "kubernetes"}
     return [
-        ("Service", {"metadata": metadata, "spec": {"ports": [service_port]}}),
+        ("Service", {"metadata": metadata, "spec": {"clusterIP": cluster_ip, "ports": [service_port]}}),
         (
             "Endpoints",
             {

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 
 from labs.kube import metadata
+from labs.kube.admission import admit_pod
 from labs.kube.allocate import Allocator
 from labs.kube.fields import FieldError
 from labs.kube.kinds import KINDS, Kind
@@ -32,6 +33,7 @@ class Registry:
     def __init__(self, store: Store, allocator: Allocator) -> None:
         self.store = store
         self.allocator = allocator
+        self.when_created: dict[str, Callable[[Object], None]] = {}  # by kind: what follows a creation
         for service in store.list("Service"):
             allocator.hold(service.obj)
 
@@ -52,13 +54,18 @@ class Registry:
         if rules.counts_generations:
             obj["metadata"]["generation"] = 1
         rules.default(obj)
+        if kind.kind == "Pod":
+            admit_pod(self.store, obj)
         rules.on_create(obj)
         self._check(kind, obj, [*metadata.validate(kind, obj), *rules.validate(obj)])
         at = (target.namespace, obj["metadata"]["name"])
         if self.store.get(kind.kind, at):
             raise already_exists(kind, at[1])
-        self._allocate(kind, obj, None)
-        return self.keep(obj, dry_run)
+        self._allocate(kind, obj)
+        state = self.keep(obj, dry_run)
+        if not dry_run and kind.kind in self.when_created:
+            self.when_created[kind.kind](state.obj)
+        return state
 
     def update(self, target: Target, obj: Object, dry_run: bool = False) -> Stored:
         """Replace the object, or the part of it that the target's subresource is."""
@@ -67,11 +74,12 @@ class Registry:
         obj = _carry_over(target, obj, old)
         rules = strategy(kind.kind)
         rules.default(obj)
+        rules.on_update(obj, old.obj)
         errors = [*metadata.validate(kind, obj), *metadata.validate_update(obj, old.obj)]
         if target.subresource != "status":
             errors += [*rules.validate(obj), *rules.validate_update(obj, old.obj)]
         self._check(kind, obj, errors)
-        self._allocate(kind, obj, old.obj)
+        self._allocate(kind, obj)
         if rules.counts_generations and _is_new_generation(kind.kind, obj, old.obj):
             obj["metadata"]["generation"] = old.obj["metadata"].get("generation", 0) + 1
         if obj == old.obj:
@@ -101,9 +109,9 @@ class Registry:
             self.allocator.hold(state.obj)
         return state
 
-    def _allocate(self, kind: Kind, obj: Object, old: Object | None) -> None:
+    def _allocate(self, kind: Kind, obj: Object) -> None:
         if kind.kind == "Service":
-            self._check(kind, obj, self.allocator.assign(obj, old))
+            self._check(kind, obj, self.allocator.assign(obj))
 
     @staticmethod
     def _check(kind: Kind, obj: Object, errors: list[FieldError]) -> None:

@@ -147,6 +147,21 @@ def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> boo
     return holds[expression["operator"]]
 
 
+def selector_text(selector: Object) -> str:
+    """A LabelSelector in the form of ``kubectl get -l``."""
+    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for one in selector.get("matchExpressions") or ():
+        values = ",".join(sorted(one.get("values") or ()))
+        forms = {
+            "In": f"{one['key']} in ({values})",
+            "NotIn": f"{one['key']} notin ({values})",
+            "Exists": one["key"],
+            "DoesNotExist": f"!{one['key']}",
+        }
+        parts.append(forms[one["operator"]])
+    return ",".join(parts)
+
+
 def fields_matcher(kind: Kind, text: str) -> Predicate:
     """The predicate of a field selector; a field that the kind cannot be selected by is refused."""
     wanted = [_field_requirement(kind, text, part) for part in text.split(",") if part.strip()]

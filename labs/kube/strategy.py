@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from labs.kube import defaults
+from labs.kube import defaults, servicetypes
 from labs.kube.fields import FieldError
 from labs.kube.objects import Object
+from labs.kube.quality import quality
+from labs.kube.validation import data, pod, service, workloads
 
 Change = Callable[[Object], None]
+Transition = Callable[[Object, Object], None]
 Check = Callable[[Object], Iterable[FieldError]]
 Comparison = Callable[[Object, Object], Iterable[FieldError]]
 
 
-def _nothing(_: Object) -> None:
+def _nothing(*_: Object) -> None:
     """No change."""
 
 
@@ -31,6 +34,7 @@ class Strategy:
 
     default: Change = _nothing  # fill in what was left out; must not change anything when applied again
     on_create: Change = _nothing  # after defaulting; the status an object is born with
+    on_update: Transition = _nothing  # (new, old), after defaulting
     validate: Check = _fine
     validate_update: Comparison = _fine  # (new, old): what must not change
     counts_generations: bool = False
@@ -44,35 +48,60 @@ def _born(**status: object) -> Change:
     return set_status
 
 
+def _pod_born(obj: Object) -> None:
+    obj["status"] = {"phase": "Pending", "qosClass": quality(obj["spec"])}
+
+
 STRATEGIES: dict[str, Strategy] = {
-    "Namespace": Strategy(default=defaults.namespace, on_create=_born(phase="Active")),
-    "Pod": Strategy(
-        default=defaults.pod,
-        on_create=_born(phase="Pending"),
-        counts_generations=True,
-    ),
-    "Service": Strategy(default=defaults.service, on_create=_born(loadBalancer={})),
-    "Endpoints": Strategy(default=defaults.endpoints),
-    "Secret": Strategy(default=defaults.secret),
-    "Deployment": Strategy(
-        default=defaults.deployment,
-        on_create=_born(),
-        counts_generations=True,
-    ),
-    "ReplicaSet": Strategy(
-        default=defaults.replica_set,
-        on_create=_born(replicas=0),
-        counts_generations=True,
-    ),
+    "ConfigMap": Strategy(validate=data.config_map, validate_update=data.unchanged),
     "DaemonSet": Strategy(
         default=defaults.daemon_set,
         on_create=_born(
             currentNumberScheduled=0, numberMisscheduled=0, desiredNumberScheduled=0, numberReady=0
         ),
+        validate=workloads.daemon_set,
+        validate_update=workloads.validate_update,
         counts_generations=True,
     ),
-    "EndpointSlice": Strategy(default=defaults.endpoint_slice, counts_generations=True),
-    "Node": Strategy(keeps_status=True),
+    "Deployment": Strategy(
+        default=defaults.deployment,
+        on_create=_born(),
+        validate=workloads.deployment,
+        validate_update=workloads.validate_update,
+        counts_generations=True,
+    ),
+    "Endpoints": Strategy(default=defaults.endpoints, validate=data.endpoints),
+    "EndpointSlice": Strategy(
+        default=defaults.endpoint_slice,
+        validate=data.endpoint_slice,
+        validate_update=data.endpoint_slice_update,
+        counts_generations=True,
+    ),
+    "Event": Strategy(validate=data.event),
+    "Namespace": Strategy(default=defaults.namespace, on_create=_born(phase="Active")),
+    "Node": Strategy(validate_update=data.node_update, keeps_status=True),
+    "Pod": Strategy(
+        default=defaults.pod,
+        on_create=_pod_born,
+        validate=pod.validate,
+        validate_update=pod.validate_update,
+        counts_generations=True,
+    ),
+    "ReplicaSet": Strategy(
+        default=defaults.replica_set,
+        on_create=_born(replicas=0),
+        validate=workloads.replica_set,
+        validate_update=workloads.validate_update,
+        counts_generations=True,
+    ),
+    "Secret": Strategy(default=defaults.secret, validate=data.secret, validate_update=data.secret_unchanged),
+    "Service": Strategy(
+        default=defaults.service,
+        on_create=_born(loadBalancer={}),
+        on_update=servicetypes.settle,
+        validate=service.validate,
+        validate_update=service.validate_update,
+    ),
 }
 PLAIN = Strategy()
 

@@ -16,6 +16,7 @@ from labs.kube.fields import invalid, required
 from labs.kube.objects import Object, Stored, copy, dig, now
 from labs.kube.registry import Registry
 from labs.kube.resources import JSON_PATCH, PATCHES, dry_run
+from labs.kube.selectors import selector_text
 from labs.kube.status import bad_request, conflict, method_not_allowed
 from labs.kube.status import invalid as refuse
 from labs.kube.target import Target
@@ -153,21 +154,6 @@ def scale_of(state: Stored) -> Object:
         "spec": {"replicas": dig(obj, "spec", "replicas") or 0},
         "status": {"replicas": dig(obj, "status", "replicas") or 0, "selector": selector_text(selector)},
     }
-
-
-def selector_text(selector: Object) -> str:
-    """A LabelSelector in the form of ``kubectl get -l``."""
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for one in selector.get("matchExpressions") or ():
-        values = ",".join(sorted(one.get("values") or ()))
-        forms = {
-            "In": f"{one['key']} in ({values})",
-            "NotIn": f"{one['key']} notin ({values})",
-            "Exists": one["key"],
-            "DoesNotExist": f"!{one['key']}",
-        }
-        parts.append(forms[one["operator"]])
-    return ",".join(parts)
 
 
 def set_condition(obj: Object, condition: Object) -> None:

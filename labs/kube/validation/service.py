@@ -1,0 +1,147 @@
+"""The rules of Services (pkg/apis/core/validation: ValidateService and what it calls)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labs.kube import metadata
+from labs.kube.fields import FieldError, duplicate, forbidden, invalid, required
+from labs.kube.objects import Object, dig
+from labs.kube.validation import values
+
+TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+EXTERNAL = ("LoadBalancer", "NodePort")
+POLICIES = ("Cluster", "Local")
+LOAD_BALANCER_ONLY = ("allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges")
+DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
+NO_ADDRESS_FIELDS = ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
+LONGEST_AFFINITY = 86400  # seconds: a day
+
+
+def validate(service: Object) -> Iterator[FieldError]:
+    """Everything that can be said without knowing other Services (those are ``allocate``'s)."""
+    spec = service["spec"]
+    yield from values.one_of("spec.type", spec["type"], TYPES)
+    yield from metadata.labels(spec.get("selector"), "spec.selector")
+    yield from _ports(spec)
+    yield from _affinity(spec)
+    yield from _policies(spec)
+    yield from _load_balancer(spec)
+    for number, address in enumerate(spec.get("externalIPs") or ()):
+        yield from values.address(f"spec.externalIPs[{number}]", address)
+    if spec["type"] == "ExternalName":
+        yield from _external_name(spec)
+    else:
+        yield from _addresses(spec)
+
+
+def _ports(spec: Object) -> Iterator[FieldError]:
+    ports = spec.get("ports") or []
+    if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
+        yield required("spec.ports")
+    for number, port in enumerate(ports):
+        path = f"spec.ports[{number}]"
+        yield from _port(path, port, spec)
+        yield from _port_name(path, port, ports[:number], needed=len(ports) > 1)
+        yield from _twins(path, port, ports[:number])
+
+
+def _port(path: str, port: Object, spec: Object) -> Iterator[FieldError]:
+    yield from values.port(f"{path}.port", port.get("port"))
+    yield from values.one_of(f"{path}.protocol", port.get("protocol"), values.PROTOCOLS)
+    yield from values.port_or_name(f"{path}.targetPort", port.get("targetPort"))
+    if port.get("nodePort") and spec["type"] not in EXTERNAL:
+        yield forbidden(f"{path}.nodePort", f"may not be used when `type` is '{spec['type']}'")
+
+
+def _port_name(path: str, port: Object, earlier: list[Object], *, needed: bool) -> Iterator[FieldError]:
+    name = port.get("name", "")
+    if not name:
+        if needed:
+            yield required(f"{path}.name")
+        return
+    yield from values.label(f"{path}.name", name)
+    if any(one.get("name") == name for one in earlier):
+        yield duplicate(f"{path}.name", name)
+
+
+def _twins(path: str, port: Object, earlier: list[Object]) -> Iterator[FieldError]:
+    same = [one for one in earlier if one.get("protocol") == port.get("protocol")]
+    if any(one.get("port") == port.get("port") for one in same):
+        yield duplicate(path, {"port": port.get("port"), "protocol": port.get("protocol")})
+    if port.get("nodePort") and any(one.get("nodePort") == port["nodePort"] for one in same):
+        yield duplicate(f"{path}.nodePort", port["nodePort"])
+
+
+def _affinity(spec: Object) -> Iterator[FieldError]:
+    affinity = spec["sessionAffinity"]
+    yield from values.one_of("spec.sessionAffinity", affinity, ("ClientIP", "None"))
+    seconds = dig(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds")
+    if affinity == "ClientIP" and not 0 < (seconds or 0) <= LONGEST_AFFINITY:
+        path = "spec.sessionAffinityConfig.clientIP.timeoutSeconds"
+        yield invalid(path, seconds, f"must be greater than 0 and less than {LONGEST_AFFINITY}")
+
+
+def _policies(spec: Object) -> Iterator[FieldError]:
+    inner, outer = spec.get("internalTrafficPolicy"), spec.get("externalTrafficPolicy")
+    yield from values.optional_one_of("spec.internalTrafficPolicy", inner, POLICIES)
+    yield from values.optional_one_of(
+        "spec.trafficDistribution", spec.get("trafficDistribution"), DISTRIBUTIONS
+    )
+    if outer is None:
+        return
+    if spec["type"] not in EXTERNAL and not spec.get("externalIPs"):
+        rule = "may only be set for externally-accessible services"
+        yield invalid("spec.externalTrafficPolicy", outer, rule)
+    else:
+        yield from values.one_of("spec.externalTrafficPolicy", outer, POLICIES)
+
+
+def _load_balancer(spec: Object) -> Iterator[FieldError]:
+    if spec["type"] != "LoadBalancer":
+        for field in LOAD_BALANCER_ONLY:
+            if spec.get(field) is not None:
+                yield forbidden(f"spec.{field}", "may only be used when `type` is 'LoadBalancer'")
+    port = spec.get("healthCheckNodePort")
+    local = spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    if port and not local:
+        rule = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        yield invalid("spec.healthCheckNodePort", port, rule)
+
+
+def _external_name(spec: Object) -> Iterator[FieldError]:
+    name = spec.get("externalName", "").removesuffix(".")
+    if not name:
+        yield required("spec.externalName")
+    else:
+        yield from (invalid("spec.externalName", name, fault) for fault in metadata.subdomain_faults(name))
+    for field in NO_ADDRESS_FIELDS:
+        if spec.get(field):
+            yield forbidden(f"spec.{field}", "may not be set for ExternalName services")
+
+
+def _addresses(spec: Object) -> Iterator[FieldError]:
+    addresses = spec.get("clusterIPs") or []
+    if addresses and addresses[0] != spec.get("clusterIP"):
+        yield invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`")
+    if len(addresses) > 1 or "IPv6" in spec.get("ipFamilies", ()):
+        number = spec.get("ipFamilies", []).index("IPv6") if "IPv6" in spec.get("ipFamilies", ()) else 1
+        yield invalid(f"spec.ipFamilies[{number}]", "IPv6", "not configured on this cluster")
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        rule = "this cluster is not configured for dual-stack services"
+        yield invalid("spec.ipFamilyPolicy", "RequireDualStack", rule)
+    for number, address in enumerate(addresses):
+        if address != "None":
+            yield from values.address(f"spec.clusterIPs[{number}]", address)
+        elif spec["type"] in EXTERNAL:
+            rule = f"may not be set to 'None' for {spec['type']} services"
+            yield invalid(f"spec.clusterIPs[{number}]", "None", rule)
+
+
+def validate_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """A Service keeps its address for life, unless it had or gets none of its own (ExternalName)."""
+    before, after = old["spec"].get("clusterIPs") or [], new["spec"].get("clusterIPs") or []
+    if "ExternalName" in (new["spec"]["type"], old["spec"]["type"]):
+        return
+    if before and before != after:
+        yield invalid("spec.clusterIPs[0]", after, "may not change once set")
