@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from checker.report import Record
     from labs.show import Progress, Section
     from labs.summary import Status, Summary
 
@@ -103,6 +104,13 @@ def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
     from labs import lessons
 
     return lessons.check(n, json=json, junit=junit, watch=watch)
+
+
+def judge(n: int, task: str = "") -> Record:
+    """The record of a check, of one task or of all; shows nothing."""
+    from labs import lessons
+
+    return lessons.judge(n, task)
 
 
 def reset(n: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from labs import lab
 from labs.commands.command import Command, Given, Type, argument, number, one_of
-from labs.commands.lab import lab
 from labs.config import home
 from labs.errors import UsageError
 from labs.show import Progress, Section, look, say, sections
@@ -47,7 +47,7 @@ def doctor(given: Given) -> int:
 def up(given: Given) -> int:
     """Make the cluster run, showing the steps."""
     report = Progress(sys.stdout)
-    summary = lab().up(
+    summary = lab.up(
         nodes=given.nodes, mode=given.mode or "", backend=given.backend, root=given.root, report=report
     )
     steps = "\n".join(f"  {step}" for step in summary.next_steps())
@@ -57,13 +57,13 @@ def up(given: Given) -> int:
 
 def down(given: Given) -> int:
     """Take the cluster away."""
-    say(lab().down(given.purge))
+    say(lab.down(given.purge))
     return 0
 
 
 def status(given: Given) -> int:
     """Show what runs; 0 if the cluster does."""
-    seen = lab().status()
+    seen = lab.status()
     how = look(sys.stdout)
     say(
         json.dumps(seen.as_json(), indent=2, ensure_ascii=False)
@@ -76,7 +76,7 @@ def status(given: Given) -> int:
 def mode(given: Given) -> int:
     """Change how the proxy makes Services work."""
     report = Progress(sys.stdout)
-    say(lab().mode(given.mode, report=report))
+    say(lab.mode(given.mode, report=report))
     return 0
 
 

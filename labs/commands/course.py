@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from labs import lab
 from labs.commands.command import Command, Given, argument, number
-from labs.commands.lab import lab
 from labs.config import WORKSPACE
 from labs.errors import UsageError
 from labs.show import look, say
@@ -15,28 +15,28 @@ from labs.show import look, say
 def listing(given: Given) -> int:
     """Show the labs."""
     at(given)
-    say(lab().labs_list().text(look(sys.stdout)))
+    say(lab.labs_list().text(look(sys.stdout)))
     return 0
 
 
 def start(given: Given) -> int:
     """Set the stage of a lab and write its notebook."""
     at(given)
-    say(lab().start(given.n, given.seed))
+    say(lab.start(given.n, given.seed))
     return 0
 
 
 def answer(given: Given) -> int:
     """Record what the learner claims."""
     at(given)
-    say(lab().answer(given.n, given.task, " ".join(given.value)))
+    say(lab.answer(given.n, given.task, " ".join(given.value)))
     return 0
 
 
 def hint(given: Given) -> int:
     """Show the next hint."""
     at(given)
-    say(lab().hint(given.n, given.task))
+    say(lab.hint(given.n, given.task))
     return 0
 
 
@@ -48,20 +48,20 @@ def check(given: Given) -> int:
             f"`lab check {given.n} --json` again and again, or `lab check {given.n} --watch`",
         )
     at(given)
-    return lab().check(given.n, json=given.json, junit=given.junit, watch=given.watch)
+    return lab.check(given.n, json=given.json, junit=given.junit, watch=given.watch)
 
 
 def reset(given: Given) -> int:
     """Begin a lab again."""
     at(given)
-    say(lab().reset(given.n))
+    say(lab.reset(given.n))
     return 0
 
 
 def solve(given: Given) -> int:
     """Do a lab as a learner would."""
     at(given)
-    return lab().solve(given.n, given.show)
+    return lab.solve(given.n, given.show)
 
 
 def at(given: Given) -> None:

