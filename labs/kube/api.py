@@ -112,10 +112,13 @@ class Api:
             "/apis": lambda: discovery.aggregated(False) if as_aggregated else discovery.groups(),
             "/openapi/v3": openapi.index,
         }
+        if path.startswith("/openapi/v3/"):
+            text = openapi.document(path.removeprefix("/openapi/v3/"))
+            if text is None:
+                raise no_such_path()
+            return answer.raw(text)
         if path in documents:
             found = documents[path]()
-        elif path.startswith("/openapi/v3/"):
-            found = openapi.document(path.removeprefix("/openapi/v3/"))
         elif parts[0] == "apis" and len(parts) == 2:
             found = discovery.group(parts[1])
         else:
