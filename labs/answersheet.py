@@ -60,15 +60,23 @@ class AnswerSheet:
                 "mend that line by hand (nothing was overwritten), or begin a new file with `lab reset`",
             ) from error
         if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
+            for key, value in reversed(node.value):  # of two lines with one key the parser takes the last
                 if key.value == task:
                     return key.start_mark.index, self._end(key, value)
         return None
 
     def _end(self, key: yaml.Node, value: yaml.Node) -> int:
-        """The end of a value: a block's last line break and an empty value's place are not part of it."""
-        written = self.text[key.start_mark.index : value.end_mark.index].rstrip()
+        """The end of a value, without the line breaks and the comments that the parser counts to a block."""
+        written = self.text[key.start_mark.index : _leaf(value).end_mark.index].rstrip()
         return key.start_mark.index + len(written)
+
+
+def _leaf(node: yaml.Node) -> yaml.Node:
+    """The last piece of a value that the parser knows the true end of."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _leaf(last[1] if isinstance(last, tuple) else last)
+    return node
 
 
 def _scalar(value: Any) -> str:

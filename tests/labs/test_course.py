@@ -1,0 +1,76 @@
+"""The labs there are, and what each is made of."""
+
+import shutil
+
+import pytest
+
+from labs import course
+from labs.errors import CourseError, UnknownName
+
+
+def test_lab_3_is_there_with_all_its_parts():
+    lab = course.find(3)
+    assert lab.slug == "03-iptables-chains"
+    assert (lab.minutes, lab.mode, lab.points) == (30, "iptables", 20)
+    assert len(lab.tasks) >= 8
+
+
+@pytest.mark.parametrize("lab", course.labs(), ids=lambda lab: lab.slug)
+def test_every_task_has_two_hints_and_a_promise(lab):
+    for task in lab.tasks:
+        assert len(task.hints) == 2, task.name
+        assert task.untouched in ("failed", "blocked")
+        assert task.points > 0
+
+
+def test_an_unknown_lab_is_answered_with_those_there_are():
+    with pytest.raises(UnknownName, match="there is no lab `33`; there are: ") as error:
+        course.find(33)
+    assert error.value.exit_code == 64
+
+
+def test_an_unknown_task_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="there is no task in lab 3 `hop`") as error:
+        course.find(3).task("hop")
+    assert error.value.cure == "did you mean `hops`?"
+
+
+def test_the_stage_carries_the_labs_label_and_the_variants_values():
+    lab = course.find(3)
+    objects = lab.manifests(lab.variant(4711))
+    assert [each["kind"] for each in objects] == ["Namespace", "Deployment", "Service"]
+    assert {each["metadata"]["labels"][course.LABEL] for each in objects} == {"3"}
+    assert lab.selector == "kube-proxy-lab/lab=3"
+    service = objects[2]
+    assert service["metadata"]["namespace"] == "eks-prod-1-parcels-ns"
+    assert service["spec"]["ports"][0] == {"port": 80, "targetPort": 3735, "nodePort": 30922}
+
+
+def test_lessons_have_thin_cells_and_name_a_machine_for_every_command():
+    import jupytext
+
+    for lab in course.labs():
+        cells = jupytext.reads(lab.lesson(lab.variant(0)), fmt="md:myst").cells
+        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        assert code[0] == "%load_ext labs.notebook"
+        assert max(len(source.splitlines()) for source in code) <= 12
+        for source in code[1:]:
+            assert source.startswith(("%%on ", "answer(", "check(", "hint(")), source
+
+
+@pytest.mark.parametrize(
+    "text", ["", "title: x\n", "- a\n", "title: [\n", "title: x\nabout: y\nminutes: many\n"], ids=repr
+)
+def test_a_lab_that_cannot_be_read_is_named_with_the_reason(tmp_path, text):
+    folder = tmp_path / "09-broken"
+    folder.mkdir()
+    (folder / "lab.yaml").write_text(text)
+    with pytest.raises(CourseError, match=r"09-broken.lab\.yaml does not describe a lab"):
+        course.read(folder)
+
+
+def test_a_copy_of_a_lab_is_the_same_lab_anywhere(tmp_path):
+    lab = course.find(3)
+    shutil.copytree(lab.folder, tmp_path / lab.slug)
+    copy = course.read(tmp_path / lab.slug)
+    assert copy.lesson(copy.variant(7)) == lab.lesson(lab.variant(7))
