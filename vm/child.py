@@ -141,7 +141,8 @@ def _call(entry: Callable[..., JSON], spawn: Spawn, sockets: Mapping[str, int]) 
     setproctitle(spawn.title)
     _set_environment(spawn)
     arguments = {**spawn.arguments, "sockets": dict(sockets)} if sockets else spawn.arguments
-    return entry(**arguments) or 0
+    code = entry(**arguments)
+    return code if isinstance(code, int) else 0
 
 
 class Ending:
@@ -159,14 +160,16 @@ class Ending:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> NoReturn:
-        if isinstance(error, SystemExit):
-            self.code = _exit_code(error)
-        elif kind is not None and error is not None:
-            sys.__excepthook__(kind, error, traceback)
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # a pipe that nobody reads any more
-                stream.flush()
-        os._exit(self.code & 0xFF)
+        try:
+            if isinstance(error, SystemExit):
+                self.code = _exit_code(error)
+            elif kind is not None and error is not None:
+                sys.__excepthook__(kind, error, traceback)
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # a pipe that nobody reads any more
+                    stream.flush()
+        finally:
+            os._exit(self.code & 0xFF)
 
 
 def _exit_code(error: SystemExit) -> int:
