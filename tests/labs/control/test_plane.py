@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from labs.control import plane
+from labs.control import nodes, plane
 from labs.control.conditions import holds
-from labs.control.moments import now, stamp
+from labs.control.moments import micro_stamp, now, stamp
 from labs.kube import certificates, tokens
 from labs.kube.client import ApiError, Client
 from labs.kube.informer import Informer
@@ -30,7 +30,7 @@ class Kubelets:
         self.informer = Informer(client, "Pod", on_change=self._changed)
         self.tasks = set()
         self.addresses = itertools.count(2)
-        self.held = set()  # names of Deployments whose new pods do not become ready
+        self.silent = set()  # nodes whose agent says nothing
 
     async def register(self):
         for name, zone in NODES.items():
@@ -39,9 +39,19 @@ class Kubelets:
             node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
             node["spec"] = {"taints": [CONTROL_TAINT]} if name == "control-1" else {}
             await self.client.create(node)
-            await self.client.patch(
-                "Node", name, "", {"status": {"conditions": [ready]}}, subresource="status"
-            )
+            status = {"status": {"conditions": [ready]}}
+            await self.client.patch("Node", name, "", status, subresource="status")
+            metadata = {"name": name, "namespace": "kube-node-lease"}
+            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
+            await self.client.create({**lease, "spec": {"renewTime": micro_stamp(now())}})
+
+    async def beat(self, interval=1.0):
+        """Renew the Leases of all nodes that are not silent."""
+        while True:
+            for name in NODES.keys() - self.silent:
+                patch = {"spec": {"renewTime": micro_stamp(now())}}
+                await self.client.patch("Lease", name, "kube-node-lease", patch)
+            await asyncio.sleep(interval)
 
     def _changed(self, old, new):
         if new is None or not new["spec"].get("nodeName"):
@@ -57,10 +67,9 @@ class Kubelets:
         task.add_done_callback(self.tasks.discard)
 
     async def _run(self, pod):
-        ready = not any(pod["metadata"]["name"].startswith(name) for name in self.held)
         serial = next(self.addresses)
         address = f"10.244.{serial // 250}.{serial % 250}"
-        condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": stamp(now())}
+        condition = {"type": "Ready", "status": "True", "lastTransitionTime": stamp(now())}
         status = {
             "phase": "Running",
             "podIP": address,
@@ -172,7 +181,8 @@ async def running(folder):
     async with Client.from_token(server, token, files.ca) as client:
         kubelets = Kubelets(client)
         await kubelets.register()
-        tasks += [asyncio.create_task(kubelets.informer.run()), asyncio.create_task(plane.run(client))]
+        actors = (kubelets.informer.run(), kubelets.beat(), plane.run(client))
+        tasks += [asyncio.create_task(actor) for actor in actors]
         program = shutil.which("kubectl") or "kubectl"
         words = (program, f"--server={server}", f"--token={token}", f"--certificate-authority={files.ca}")
         try:
@@ -353,3 +363,50 @@ async def test_events_tell_what_was_done(cluster):
         return {"ScalingReplicaSet", "SuccessfulCreate", "Scheduled"} <= {event["reason"] for event in found}
 
     await until(reasons)
+
+
+async def test_a_silent_node_loses_its_pods_from_the_service_until_it_speaks(cluster, monkeypatch):
+    await cluster.expose()
+    await cluster.deploy(replicas=2)
+    await until(lambda: _all_ready(cluster, 2))
+    monkeypatch.setattr(nodes, "GRACE", 1.5)
+    cluster.kubelets.silent.add("worker-1")
+    await cluster.kubectl("label", "node", "worker-1", "looked=at")
+
+    async def half():
+        return sorted((await cluster.endpoints()).values()) == [False, True]
+
+    await until(half)
+
+    async def keys():
+        node = await cluster.client.get("Node", "worker-1")
+        return {(taint["key"], taint["effect"]) for taint in node["spec"].get("taints") or ()}
+
+    unreachable = "node.kubernetes.io/unreachable"
+
+    async def tainted():
+        return await keys() == {(unreachable, "NoSchedule"), (unreachable, "NoExecute")}
+
+    await until(tainted)
+    cluster.kubelets.silent.clear()
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}
+    status = {"status": {"conditions": [{**ready, "lastHeartbeatTime": stamp(now())}]}}
+    await cluster.client.patch("Node", "worker-1", "", status, subresource="status")
+
+    async def free():
+        return not await keys()
+
+    await until(free)
+
+
+async def test_pods_of_a_node_that_is_no_more_are_replaced(cluster, monkeypatch):
+    await cluster.deploy(replicas=2)
+    await until(lambda: _enough(cluster, 2))
+    monkeypatch.setattr(nodes, "QUARANTINE", 0.2)
+    await cluster.kubectl("delete", "node", "worker-1")
+
+    async def moved():
+        pods = await cluster.ready_pods()
+        return [pod["spec"]["nodeName"] for pod in pods] == ["worker-2", "worker-2"]
+
+    await until(moved)
