@@ -112,6 +112,8 @@ class Api:
             "/apis": lambda: discovery.aggregated(False) if as_aggregated else discovery.groups(),
             "/openapi/v3": openapi.index,
         }
+        if path == "/openapi/v2":
+            return openapi.version_two()
         if path.startswith("/openapi/v3/"):
             text = openapi.document(path.removeprefix("/openapi/v3/"))
             if text is None:
@@ -147,7 +149,10 @@ class Api:
             or self.streams.find(target.subresource)
             or self.resources.handle
         )
-        return await handler(request, target)
+        response = await handler(request, target)
+        if target.kind.warning and not response.prepared:
+            answer.warn(response, [target.kind.warning])
+        return response
 
     async def _review(self, request: web.BaseRequest, path: str, user: User) -> web.StreamResponse:
         plural = path.rpartition("/")[2]

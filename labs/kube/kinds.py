@@ -24,6 +24,8 @@ class Kind:
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
     model: str = ""  # class of the official client that describes it; the default is "V1" + kind
+    returns_deleted: bool = False  # a deletion answers with the object instead of a Status
+    warning: str = ""  # sent with every answer, as the real server does for what is deprecated
 
     @property
     def api_version(self) -> str:
@@ -54,7 +56,12 @@ class Kind:
 
 ROWS = (
     Kind("ConfigMap", "configmaps", short_names=("cm",)),
-    Kind("Endpoints", "endpoints", short_names=("ep",)),
+    Kind(
+        "Endpoints",
+        "endpoints",
+        short_names=("ep",),
+        warning="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
     Kind("Event", "events", short_names=("ev",), model="CoreV1Event"),
     Kind(
         "Namespace", "namespaces", namespaced=False, short_names=("ns",), subresources=("finalize", "status")
@@ -65,11 +72,25 @@ ROWS = (
         "pods",
         short_names=("po",),
         categories=("all",),
+        returns_deleted=True,
         subresources=("binding", "eviction", "exec", "log", "status"),
     ),
     Kind("Secret", "secrets"),
-    Kind("ServiceAccount", "serviceaccounts", short_names=("sa",), subresources=("token",)),
-    Kind("Service", "services", short_names=("svc",), categories=("all",), subresources=("status",)),
+    Kind(
+        "ServiceAccount",
+        "serviceaccounts",
+        short_names=("sa",),
+        subresources=("token",),
+        returns_deleted=True,
+    ),
+    Kind(
+        "Service",
+        "services",
+        short_names=("svc",),
+        categories=("all",),
+        subresources=("status",),
+        returns_deleted=True,
+    ),
     Kind("ControllerRevision", "controllerrevisions", "apps"),
     Kind(
         "DaemonSet",
@@ -98,6 +119,23 @@ ROWS = (
     Kind("Lease", "leases", "coordination.k8s.io"),
     Kind("EndpointSlice", "endpointslices", "discovery.k8s.io"),
 )
+
+# Kinds people will try: what to use here instead.
+LEFT_OUT = {
+    "cronjobs": "there are no batch kinds; `kubectl run` starts a single pod",
+    "customresourcedefinitions": "kinds cannot be added",
+    "horizontalpodautoscalers": "there are no metrics; use `kubectl scale`",
+    "ingresses": "use a Service of type NodePort or LoadBalancer",
+    "jobs": "there are no batch kinds; `kubectl run --restart=Never` starts a single pod",
+    "networkpolicies": "nothing enforces them here",
+    "persistentvolumeclaims": "pods have hostPath and emptyDir volumes",
+    "persistentvolumes": "pods have hostPath and emptyDir volumes",
+    "poddisruptionbudgets": "evictions are never held back here",
+    "replicationcontrollers": "use a Deployment",
+    "rolebindings": "there is no RBAC: every token may do everything",
+    "roles": "there is no RBAC: every token may do everything",
+    "statefulsets": "use a Deployment, or a DaemonSet for one pod a node",
+}
 
 KINDS: dict[str, Kind] = {row.kind: row for row in ROWS}
 RESOURCES: dict[tuple[str, str, str], Kind] = {(row.group, row.version, row.plural): row for row in ROWS}

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from aiohttp import web
+
 from labs.kube.kinds import GROUP_VERSIONS, ROWS, Kind
 from labs.kube.objects import Object, encode
 from labs.kube.schema import Field, Model, Type, model
@@ -34,6 +36,7 @@ META_MODELS = frozenset(
         "V1OwnerReference",
     }
 )
+VERSION_TWO = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 REF = "#/components/schemas/"
 FORMATS: dict[str, Object] = {
     "string": {"type": "string"},
@@ -158,6 +161,15 @@ def _type(type_: Type, group: str) -> Object:
 
 def _map(item: Object) -> Object:
     return {"type": "object", "additionalProperties": item}
+
+
+def version_two() -> web.Response:
+    """``GET /openapi/v2``: an empty document, in the protobuf that kubectl asks for.
+
+    kubectl looks there only for a kind that version 3 does not have; finding nothing there either, it says
+    that there is no such kind, instead of that a download failed.
+    """
+    return web.Response(body=b"\n\x032.0", content_type=VERSION_TWO)
 
 
 def _kind_paths(kind: Kind) -> Iterator[tuple[str, Object]]:

@@ -89,7 +89,7 @@ class Resources:
     async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = await read_options(request)
         state, gone = delete(self.registry, target, options)
-        if gone and target.kind.kind != "Pod":
+        if gone and not target.kind.returns_deleted:
             return answer.document(deleted_status(target, state))
         return answer.one(request, target.kind, state)
 

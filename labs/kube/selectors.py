@@ -180,10 +180,7 @@ def _field_requirement(kind: Kind, text: str, part: str) -> tuple[str, str, bool
         raise bad_request(f"invalid field selector: {text!r}; can't understand {part!r}")
     field, operator, value = match.groups()
     if field not in COMMON_FIELDS + FIELDS.get(kind.kind, ()):
-        raise bad_request(
-            f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label selector "", '
-            f'field selector "{text}": field label not supported: {field}'
-        )
+        raise bad_request(f"field label not supported: {field}")
     return field, value, operator != "!="
 
 

@@ -60,9 +60,11 @@ class Streams:
             raise _unreachable(url, error) from error
 
     async def _exec(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        url = self._url(
+            request, target, "exec"
+        )  # first, as kubectl shows what its second try, SPDY, was told
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise bad_request(NO_SPDY)
-        url = self._url(request, target, "exec")
         try:
             async with self._agents().ws_connect(url, protocols=EXEC_PROTOCOLS, max_msg_size=0) as agent:
                 client = web.WebSocketResponse(

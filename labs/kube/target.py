@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labs.kube.kinds import KINDS, RESOURCES, Kind
-from labs.kube.status import no_such_path
+from labs.kube.kinds import KINDS, LEFT_OUT, RESOURCES, Kind
+from labs.kube.status import StatusError, no_such_path
 
 NAMESPACE = KINDS["Namespace"]
 
@@ -45,6 +45,8 @@ def locate(path: str) -> Target:
 
 def _target(group: str, version: str, namespace: str, rest: list[str]) -> Target:
     kind = RESOURCES.get((group, version, rest[0])) if rest else None
+    if kind is None and rest and rest[0] in LEFT_OUT:
+        raise StatusError(404, "NotFound", f"{rest[0]} are not part of this API: {LEFT_OUT[rest[0]]}")
     if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
         raise no_such_path()
     target = Target(kind, namespace, *rest[1:])
