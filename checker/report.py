@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 from xml.etree import ElementTree
 
@@ -148,11 +149,19 @@ def text(record: Record) -> str:
     lines = [f"lab {record.lab}: {record.title}", ""]
     for task in record.tasks:
         lines.append(f"{task.title}  ({task.points} of {task.of})")
-        for check in task.checks:
+        for check, said in explained(task):
             lines.append(f"  {MARKS[check.outcome]} {check.sentence}")
-            lines += [f"      {label}: {said}" for label, said in explanation(check) if said]
+            lines += [f"      {label}: {each}" for label, each in said]
     lines += [f"fault of this lab: {record.fault}"] if record.fault else []
     return "\n".join([*lines, "", summary(record), ""])
+
+
+def explained(task: TaskResult) -> Iterator[tuple[CheckResult, Sequence[tuple[str, str]]]]:
+    """The checks of a task with what is said about each; what is said of several in a row is said once."""
+    after = [explanation(check) for check in task.checks[1:]]
+    for check, following in zip_longest(task.checks, after):
+        said = explanation(check)
+        yield check, () if said == following else said
 
 
 def explanation(check: CheckResult) -> Sequence[tuple[str, str]]:
@@ -160,7 +169,8 @@ def explanation(check: CheckResult) -> Sequence[tuple[str, str]]:
     if check.outcome is Outcome.PASSED:
         return ()
     found = "could not judge" if check.outcome is Outcome.BROKEN else "found"
-    return (("expected", check.expected), (found, check.found), ("next", check.next))
+    every = (("expected", check.expected), (found, check.found), ("next", check.next))
+    return tuple((label, said) for label, said in every if said)
 
 
 def summary(record: Record) -> str:
@@ -189,6 +199,6 @@ def junit(record: Record) -> str:
             suite, "testcase", classname=f"{record.slug}.{check.task}", name=check.sentence
         )
         if check.outcome in tags:
-            said = "; ".join(f"{label}: {each}" for label, each in explanation(check) if each)
+            said = "; ".join(f"{label}: {each}" for label, each in explanation(check))
             ElementTree.SubElement(case, tags[check.outcome], message=said)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -191,7 +191,7 @@ class TcpFlags(Match):
 
     def test(self, packet: InFlight) -> Answer:
         """A connection begins with a SYN; of later packets the flags are not known."""
-        if "NEW" not in packet.ctstates:
+        if not packet.opens:
             return None
         return {"SYN"} & self.looked_at == self.set_flags
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from checker.rulesets.headers import Side
-from checker.rulesets.match import Answer, Match
+from checker.rulesets.match import Answer, Match, opposite
 from checker.rulesets.packet import InFlight
 from checker.rulesets.prefix import Prefix
 
@@ -75,7 +75,14 @@ class ConnectionMark(Match):
 
     def test(self, packet: InFlight) -> Answer:
         """Known for a new connection only."""
-        return packet.connmark & self.mask == self.value if "NEW" in packet.ctstates else None
+        return packet.connmark & self.mask == self.value if packet.opens else None
+
+    def holds(self, packet: InFlight) -> Answer:
+        """Without a connection neither the match nor its negation holds."""
+        if not packet.tracked:
+            return False
+        answer = self.test(packet)
+        return opposite(answer) if self.negated else answer
 
 
 def masked(value: int, mask: int) -> str:

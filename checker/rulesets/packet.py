@@ -44,7 +44,7 @@ class InFlight:
 
     A port is None where a rule took one of a range and nobody knows which. An interface is "" where it is
     not known and NO_INTERFACE where there is none: what is made here came in by none, and before routing
-    none leads out.
+    none leads out. `opens` is whether it opens a connection, whatever state the rules see.
     """
 
     source: Address
@@ -63,6 +63,12 @@ class InFlight:
     destination_ports: str = ""
     redirected: bool = False
     source_known: bool = True
+    opens: bool = True
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the kernel knows a connection for it: before conntrack looked at it, it does not."""
+        return self.ctstates.isdisjoint({"INVALID", "UNTRACKED"})
 
     @property
     def for_this_node(self) -> bool:
@@ -104,4 +110,5 @@ def in_flight(packet: Packet) -> InFlight:
         local=frozenset(address(each) for each in packet.local),
         recent={name: frozenset(map(address, entries)) for name, entries in packet.recent.items()},
         bridge_port=packet.bridge_port,
+        opens=packet.ctstate == "NEW",
     )

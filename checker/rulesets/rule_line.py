@@ -80,6 +80,8 @@ class _Line:
             self.modules.append((given.value, []))
         elif given.name in {"jump", "goto"}:
             self.target, self.goto = given.value, given.name == "goto"
+        elif any(given.name == each.name for each in self.own):
+            raise ValueError(f"--{given.name} is given twice; a rule has one")
         else:
             self.own.append(given)
 

@@ -297,6 +297,8 @@ class SetConnectionMark(Target):
 
     def act(self, packet: InFlight) -> tuple[InFlight, ...]:
         """The arithmetic is xt_connmark's."""
+        if not packet.tracked:
+            return (packet,)
         if self.action == "set-xmark":
             return (replace(packet, connmark=(packet.connmark & ~self.second & FULL) ^ self.first),)
         if self.action == "save-mark":

@@ -19,7 +19,7 @@ from checker.rulesets.targets import Jump, Masquerade, SetMark, Snat, UnknownTar
 
 __all__ = ["Outcome", "Packet", "Path", "Walk", "Walker", "walk"]
 
-# linux/netfilter_ipv4.h, priorities: raw -300, mangle -150, dnat -100, filter 0, security 50, snat 100.
+# linux/netfilter_ipv4.h: raw -300, conntrack -200, mangle -150, dnat -100, filter 0, security 50, snat 100.
 HOOKS: dict[str, tuple[str, ...]] = {
     "PREROUTING": ("raw", "mangle", "nat"),
     "INPUT": ("mangle", "filter", "security", "nat"),
@@ -28,6 +28,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "POSTROUTING": ("mangle", "nat"),
 }
 TRANSLATED = frozenset({"NEW", "RELATED"})
+INVALID = frozenset({"INVALID"})
 MOST_WAYS = 20_000
 
 
@@ -70,9 +71,16 @@ class Walker:
         """All tables of a hook in their order."""
         done = list(ways)
         for table in HOOKS[hook]:
-            if table != "nat" or nat:
+            if table == "raw" and nat:
+                done = [after for way in done for after in self._before_conntrack(table, hook, way)]
+            elif table != "nat" or nat:
                 done = [after for way in done for after in self._base_chain(table, hook, way)]
         return done
+
+    def _before_conntrack(self, table: str, hook: str, way: Way) -> Iterator[Way]:
+        """In raw no connection is known yet, and the state of a packet without one is INVALID."""
+        for after in self._base_chain(table, hook, _state(way, INVALID)):
+            yield _state(after, way.packet.ctstates) if after.packet.ctstates == INVALID else after
 
     def _base_chain(self, table: str, hook: str, way: Way) -> Iterator[Way]:
         chain = self.rules.chain(table, hook)
@@ -186,6 +194,10 @@ def _marked_by(way: Way, place: Place) -> Place | None:
         return way.marked_by
     jumps = [step for step in way.steps[:-1] if step.rule and step.rule.jump == place.chain]
     return jumps[-1] if jumps else place
+
+
+def _state(way: Way, ctstates: frozenset[str]) -> Way:
+    return replace(way, packet=replace(way.packet, ctstates=ctstates))
 
 
 def _in(way: Way, interface: str) -> Way:

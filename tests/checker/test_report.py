@@ -66,6 +66,13 @@ def test_junit_tells_failures_errors_and_skips_apart():
     assert suite[1][0].get("message") == "expected: a chain; found: `<x> & y`; next: look"
 
 
+def test_what_is_true_of_several_checks_in_a_row_is_said_once():
+    twice = [
+        CheckResult(name, "one", f"{name} holds.", 1, Outcome.FAILED, "x", "no answer", "do") for name in "ab"
+    ]
+    assert "✗ a holds.\n  ✗ b holds.\n      expected: x\n" in text(record(*twice))
+
+
 def test_text_says_of_each_check_why_and_what_next():
     shown = text(record(*CHECKS))
     assert (

@@ -104,6 +104,7 @@ def test_a_policy_can_be_set() -> None:
         ("-A A -j DROP --reject-with x", "unknown option --reject-with"),
         ("-A A -j B --random", "a jump to a chain takes none"),
         ("-A A -j", "-j is the last word"),
+        ("-A A -s 10.0.0.1 -s 10.0.0.2", "--source is given twice"),
         ("-A A stray", "'stray' stands where an option belongs"),
         ("-A", "-A needs the name of a chain"),
         ("-Z A", "-Z is no command"),
