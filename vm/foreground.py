@@ -1,8 +1,8 @@
 """Commands that someone is watching: in a terminal (``passthrough``) or in a notebook's cell (``stream``).
 
-They differ from captured ones in what Ctrl-C means: it is for the command, which may answer it with a summary,
-as `ping` does, and goes on or ends as it likes. Some commands are wrapped: `nsenter --pid` forks the real one
-and waits. The wrapper must not die of the Ctrl-C that its child handles, so it starts with the signal ignored.
+They differ from captured ones in what Ctrl-C means: it is for the command, which may answer it with a
+summary, as `ping` does, and goes on or ends as it likes. Some commands are wrapped: `nsenter --pid` forks the
+real one and waits. The wrapper must not die of a Ctrl-C that its child handles, so it starts with it ignored.
 """
 
 from __future__ import annotations

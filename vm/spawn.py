@@ -77,7 +77,12 @@ class Spawn:
 
     def to_json(self) -> dict[str, JSON]:
         """The request as JSON values; what has its default is left out."""
-        return {key: value for key, value in asdict(self).items() if value}
+        silent = asdict(Spawn("", ""))
+        return {
+            key: value
+            for key, value in asdict(self).items()
+            if key in ("name", "title") or value != silent[key]
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, JSON]) -> Spawn:

@@ -72,5 +72,5 @@ def test_signals_are_passed_on_to_the_command(tmp_path: Path, signum: signal.Sig
 
 
 def test_a_replaced_process_is_the_command() -> None:
-    script = "import sys; from vm import foreground; foreground.replace(['echo', 'it is me'], {'PATH': '/bin:/usr/bin'})"
+    script = "from vm import foreground; foreground.replace(['echo', 'it is me'], {'PATH': '/usr/bin:/bin'})"
     assert command.run([sys.executable, "-P", "-c", script]).stdout == "it is me\n"
