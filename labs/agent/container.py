@@ -199,7 +199,8 @@ class Container:
         return Target(self._owner.sandbox.address, ports, self._tools.session, execute)
 
     def _unhealthy(self, kind: str, answer: Answer) -> None:
-        self._tell("Unhealthy", f"{kind} probe failed: {answer.message}", WARNING)
+        if not self.stopping:  # at its end a container answers no more: nobody need be warned
+            self._tell("Unhealthy", f"{kind} probe failed: {answer.message}", WARNING)
 
     def _kill(self, kind: str) -> None:
         """A probe says that the container must be started again."""

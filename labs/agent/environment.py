@@ -18,7 +18,7 @@ from labs.errors import LabError
 Object = dict[str, Any]
 Find = Callable[[str, str], Object | None]  # (namespace, name) → object
 
-REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
+REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 class ConfigurationInvalid(LabError):

@@ -53,7 +53,7 @@ async def test_each_kind_is_made(volumes: Volumes, tmp_path: Path) -> None:
     ],
 )
 async def test_what_cannot_be_made_is_named(volumes: Volumes, volume: dict[str, Any], message: str) -> None:
-    with pytest.raises(VolumeUnavailable, match="MountVolume.SetUp failed") as raised:
+    with pytest.raises(VolumeUnavailable, match=r"MountVolume\.SetUp failed") as raised:
         await volumes.set_up(pod(volume))
     assert message in str(raised.value)
 
@@ -70,7 +70,9 @@ async def test_outer_mount_points_come_first_and_a_subpath_is_itself(volumes: Vo
     outer, inner = volumes.mounts(made, container, {"WHO": "me"})
     empty = volumes.path(made, made["spec"]["volumes"][1])
     assert outer == Mount(str(empty / "me"), "/data")
-    assert (inner.target, inner.readonly, Path(inner.source).read_text()) == ("/data/in/a", True, "1")
+    assert (inner.target, inner.readonly) == ("/data/in/a", True)
+    with open(inner.source) as file:
+        assert file.read() == "1"
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc", "a/../../b"])
