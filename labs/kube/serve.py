@@ -29,6 +29,7 @@ from labs.kube.tokens import Keyring, User
 
 log = logging.getLogger(__name__)
 
+STOP_LIMIT = 1.0  # seconds that streams (exec, logs) have to end when the server stops
 HEADER_LIMIT = 64 * 1024  # bytes of one line: kubectl's label selectors can be long
 API_SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
 
@@ -62,13 +63,14 @@ async def serve(config: ServerConfig, ready: Callable[[], None] | None = None) -
     streams = Streams(registry, keyring.issue(API_SERVER))
     address = f"{config.address}:{config.port}"
     api = Api(keyring, Resources(registry), Subresources(registry, keyring), streams, address)
-    runner = web.ServerRunner(_server(api))
+    runner = web.ServerRunner(_server(api), shutdown_timeout=STOP_LIMIT)
     try:
         await _listen(runner, config)
         if ready is not None:
             ready()
         await asyncio.Event().wait()
     finally:
+        store.history.end()
         await runner.cleanup()
         await streams.close()
         store.close()
@@ -85,6 +87,7 @@ def _server(api: Api) -> web.Server:
         api.handle,
         request_factory=make,
         access_log=None,
+        handler_cancellation=True,  # a watch or log that nobody reads any more ends at once
         max_line_size=HEADER_LIMIT,
         max_field_size=HEADER_LIMIT,
     )

@@ -37,17 +37,22 @@ class Watcher:
     selects: Callable[[Object], bool]
     pending: deque[tuple[str, Stored]] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    overrun: bool = False
+    over: str = ""  # why it must end: it fell behind, or the server stops
 
     def offer(self, event: Event) -> None:
         """Queue the event as this watcher's selector sees it, if it sees it at all."""
         seen = self.view(event)
-        if seen is None or self.overrun:
+        if seen is None or self.over:
             return
         if len(self.pending) >= BACKLOG:
-            self.overrun = True
+            self.end("the watcher is too far behind")
         else:
             self.pending.append(seen)
+            self.wake.set()
+
+    def end(self, why: str) -> None:
+        """Nothing more will come."""
+        self.over = why
         self.wake.set()
 
     def view(self, event: Event) -> tuple[str, Stored] | None:
@@ -99,6 +104,12 @@ class History:
     def leave(self, watcher: Watcher) -> None:
         """The client has gone."""
         self._watchers[watcher.kind].discard(watcher)
+
+    def end(self) -> None:
+        """The server stops: let every watcher go; it will come again and go on where it was."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.end("the server is stopping")
 
     def _since(self, kind: str, version: int) -> Iterator[Event]:
         return (event for event in self._events.get(kind, ()) if event.version > version)

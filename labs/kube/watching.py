@@ -21,7 +21,7 @@ from labs.kube.selectors import Predicate
 from labs.kube.status import StatusError, bad_request, expired
 from labs.kube.store import Store
 from labs.kube.target import flag
-from labs.kube.watch import Watcher
+from labs.kube.watch import BACKLOG, Watcher
 
 BOOKMARK_INTERVAL = 30.0  # seconds; the real server sends one about every minute
 LONGEST = 3600.0  # seconds, then the client comes again; the real server: 30 to 60 minutes
@@ -75,7 +75,7 @@ class Watching:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds()
         bookmarks = flag(self.request.query, "allowWatchBookmarks")
-        while not watcher.overrun and (left := end - loop.time()) > 0:
+        while not watcher.over and (left := end - loop.time()) > 0:
             watcher.wake.clear()
             if watcher.pending:
                 lines = [encoder(*watcher.pending.popleft()) for _ in range(len(watcher.pending))]
@@ -87,8 +87,8 @@ class Watching:
             except TimeoutError:
                 if bookmarks:
                     await response.write(self._bookmark({}))
-        if watcher.overrun:
-            await response.write(_line("ERROR", encode(expired("the watcher is too far behind").status)))
+        if len(watcher.pending) >= BACKLOG:
+            await response.write(_line("ERROR", encode(expired(watcher.over).status)))
 
     def _seconds(self) -> float:
         sent = self.request.query.get("timeoutSeconds", "")
