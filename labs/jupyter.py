@@ -25,9 +25,13 @@ OPTIONS = (
     "--log-level=WARN",  # the address is still said
     "--ServerApp.answer_yes=True",  # Ctrl-C ends it at once
     f"--MultiKernelManager.default_kernel_name={KERNEL}",
+    "--KernelManager.transport_encryption=auto",  # other users' programs reach the loopback too
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # asks nothing of the internet
     "--LabApp.extension_manager=readonly",
+    "--LabApp.custom_css=True",
 )
+STYLE = "/* Rules and tables are as wide as in a terminal: scroll, do not wrap. */\n"
+STYLE += ".jp-RenderedText pre { white-space: pre; overflow-x: auto; }\n"
 # Not as an extension: the lesson's own `%load_ext labs.notebook` would then say that it is loaded already.
 LOADED = "__import__('labs.notebook').notebook.load_ipython_extension(get_ipython())"
 SETTINGS = {
@@ -78,11 +82,13 @@ def prepare(home: Home, workspace: Path) -> None:
         workspace.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(workspace, error.strerror or str(error)) from error
-    _write(home.jupyter / "data/kernels" / KERNEL / "kernel.json", kernel(environment(home, workspace)))
+    folder = home.jupyter
+    _write(folder / "data/kernels" / KERNEL / "kernel.json", _json(kernel(environment(home, workspace))))
+    _write(folder / "config/custom/custom.css", STYLE)
     for name, values in SETTINGS.items():
-        file = home.jupyter / "config/lab/user-settings" / f"{name}.jupyterlab-settings"
+        file = folder / "config/lab/user-settings" / f"{name}.jupyterlab-settings"
         if not file.exists():
-            _write(file, values)
+            _write(file, _json(values))
 
 
 def kernel(environ: Mapping[str, str]) -> dict[str, object]:
@@ -92,10 +98,15 @@ def kernel(environ: Mapping[str, str]) -> dict[str, object]:
         "argv": [*words, f"--IPKernelApp.exec_lines={LOADED}"],
         "display_name": "kube-proxy lab",
         "language": "python",
+        "metadata": {"supported_encryption": "curve"},
         "env": dict(environ),
     }
 
 
-def _write(file: Path, value: object) -> None:
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    file.write_text(text, encoding="utf-8")

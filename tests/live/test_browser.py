@@ -1,0 +1,115 @@
+"""Lab 3 as a learner sees it: JupyterLab in a real browser, run all, the table of results."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Response, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LESSON = "03-iptables-chains/lesson.ipynb"
+SECONDS = 60
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium"),
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """JupyterLab as `lab notebook` serves it."""
+
+    url: str
+    token: str
+
+    def page(self, path: str) -> str:
+        return f"{self.url}lab/tree/{path}?token={self.token}"
+
+    def kernels(self) -> list[dict[str, Any]]:
+        """What the server says about its kernels."""
+        request = urllib.request.Request(
+            f"{self.url}api/kernels", headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+        return found
+
+
+def until(true: Any, why: str) -> Any:
+    """Poll until `true()` gives something; fails the test after the deadline."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        time.sleep(0.05)
+    return pytest.fail(f"not within {SECONDS} s: {why}")
+
+
+@pytest.fixture(scope="module")
+def server(lab: Any) -> Iterator[Server]:
+    """`lab notebook` on the workspace of a lab in which lab 3 has been started."""
+    lab("start", "3", "--seed", "0")
+    environ = {**os.environ, "LAB_HOME": str(lab.home)}
+    environ.pop("LAB_WORKSPACE", None)
+    command = [*lab.command, "notebook", "--no-browser", "--port=0"]
+    with (
+        open(lab.home / "notebook.log", "w") as log,
+        subprocess.Popen(command, env=environ, stdout=log, stderr=log) as process,
+    ):
+        runtime = lab.home / "jupyter" / "runtime"
+        (found,) = until(lambda: list(runtime.glob("jpserver-*.json")), "JupyterLab serves")
+        said = json.loads(until(found.read_text, "its file is written"))
+        yield Server(said["url"], said["token"])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        yield browser.new_page(viewport={"width": 1280, "height": 1000})
+        browser.close()
+
+
+def test_a_learner_opens_lab_3_runs_all_and_sees_the_table_of_results(server: Server, page: Page) -> None:
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  playwright marks its handlers
+    page.goto(server.page(LESSON), timeout=SECONDS * 1000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=SECONDS * 1000)
+    until(
+        lambda: any(each["execution_state"] == "idle" and each["connections"] for each in server.kernels()),
+        "a kernel",
+    )
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    table = page.locator(".jp-OutputArea-output table").filter(has_text="You named the mode")
+    expect(table).to_contain_text("lab 3: The chains of a NodePort", timeout=SECONDS * 1000)
+    expect(table).to_contain_text("lab answer 3")
+    assert {each.url.split("/")[2] for each in answers} == {server.url.split("/")[2]}
+
+
+def test_another_program_of_this_host_gets_nothing_without_the_token(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{server.url}api/contents/{LESSON}", timeout=SECONDS)
