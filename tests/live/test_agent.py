@@ -1,4 +1,4 @@
-"""Pods as the agent runs them, through kubectl, as a user sees them: networks, volumes, probes, logs, exec."""
+"""Pods as the agent runs them, seen through kubectl: networks, volumes, probes, logs, exec."""
 
 from __future__ import annotations
 
