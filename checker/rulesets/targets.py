@@ -119,6 +119,13 @@ class Range:
         inner = f"{low.text}-{high.text}"
         return inner if not self.ports else endpoint_range(inner, low.version, self.port_text)
 
+    def port_for(self, port: int | None) -> int | None:
+        """The port that a packet to `port` gets: its own if that is in the range, None for any of it."""
+        if self.ports is None or self.ports[0] == self.ports[1]:
+            return port if self.ports is None else self.ports[0]
+        stays = port is not None and self.ports[0] <= port <= self.ports[1] and "--random" not in self.options
+        return port if stays else None
+
     def each_address(self) -> tuple[Address | None, ...]:
         """Every address of the range, the first 256 of a wide one; None: it stays as it is."""
         if not self.addresses:
@@ -158,15 +165,16 @@ class Dnat(Target):
 
 
 def _redirected(packet: InFlight, where: Address, to: Range) -> InFlight:
-    ports = to.ports
-    one_port = packet.destination_port if ports is None else ports[0] if ports[0] == ports[1] else None
+    port = to.port_for(packet.destination_port)
+    # The kernel calls a connection translated only if its destination is another one than before.
+    changed = (where, port) != (packet.destination, packet.destination_port)
     return replace(
         packet,
         destination=where,
-        destination_port=one_port,
-        destination_ports=to.port_text,
+        destination_port=port,
+        destination_ports=to.port_text if port is None else "",
         redirected=True,
-        ctstates=packet.ctstates | {"DNAT"},
+        ctstates=packet.ctstates | {"DNAT"} if changed else packet.ctstates,
     )
 
 
@@ -218,7 +226,10 @@ class Snat(Target):
         """As DNAT, for the source."""
         return tuple(
             replace(
-                packet, source=each or packet.source, source_port=None, ctstates=packet.ctstates | {"SNAT"}
+                packet,
+                source=each or packet.source,
+                source_port=None,
+                ctstates=packet.ctstates if each == packet.source else packet.ctstates | {"SNAT"},
             )
             for each in self.to.each_address()
         )

@@ -170,8 +170,32 @@ def test_every_third_is_a_third_in_the_long_run(nat: Nat) -> None:
 
 
 def test_a_range_of_addresses_is_shared_evenly(nat: Nat) -> None:
-    rules = nat("-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1-10.0.0.2:80-90")
-    assert walk(rules, packet()).targets == {"10.0.0.1:80-90": HALF, "10.0.0.2:80-90": HALF}
+    rules = nat("-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1-10.0.0.2:81-90")
+    assert walk(rules, packet()).targets == {"10.0.0.1:81-90": HALF, "10.0.0.2:81-90": HALF}
+
+
+def test_a_port_within_the_range_stays(nat: Nat) -> None:
+    rules = nat("-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1:80-90")
+    assert walk(rules, packet(destination_port=85)).targets == {"10.0.0.1:85": 1}
+
+
+def test_dnat_to_where_it_was_going_is_no_translation_to_conntrack(nat: Nat) -> None:
+    rules = nat(f"-A PREROUTING -j DNAT --to-destination {NODE}")
+    only = parse("*filter\n-A INPUT -m conntrack --ctstate DNAT -j DROP\nCOMMIT", onto=rules)
+    assert walk(only, packet()).verdicts == {"DNAT": 1}
+    assert walk(only, packet(destination="10.9.9.9")).verdicts == {"DROP": 1}
+
+
+@pytest.mark.parametrize(
+    ("match", "verdict"),
+    [
+        ("-m conntrack --ctstate NEW", "ACCEPT"),
+        ("-m conntrack --ctstate INVALID", "DROP"),
+        ("-m connmark ! --mark 1", "ACCEPT"),
+    ],
+)
+def test_in_raw_no_connection_is_known_yet(match: str, verdict: str) -> None:
+    assert walk(parse(f"*raw\n-A PREROUTING {match} -j DROP\nCOMMIT"), packet()).verdicts == {verdict: 1}
 
 
 def test_a_redirect_goes_to_the_node_itself(nat: Nat) -> None:

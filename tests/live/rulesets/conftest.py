@@ -1,0 +1,66 @@
+"""A node between a client and a server, for packets that judge the walk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--net", "--kill-child")
+
+
+class Node:
+    """A running node.py."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [*IN_NAMESPACE, sys.executable, "-P", str(HERE / "node.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        self.port = 20000
+
+    def ask(self, variant: str, payload: str, packets: list[dict[str, Any]]) -> dict[str, Any]:
+        """Load the rules, send the packets; what arrived where, and the rules with their counters."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        request = {"variant": variant, "payload": payload, "send": packets}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            pytest.fail(f"iptables refused the rules: {answer['error']}\n{payload}")
+        return answer
+
+    def new_port(self) -> int:
+        """A source port that no connection has had, or conntrack would know the packet."""
+        self.port += 1
+        return self.port
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    running = Node()
+    # Leaving the block closes the pipes, at which the node ends, and with it its namespaces.
+    with running.process:
+        yield running
+
+
+@pytest.fixture(params=["nft", "legacy"])
+def variant(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if not shutil.which(f"iptables-{name}-restore", path="/usr/sbin:/sbin:/usr/bin:/bin"):
+        pytest.skip(f"iptables-{name} is not installed")
+    if subprocess.run(
+        [*IN_NAMESPACE, f"iptables-{name}", "-t", "nat", "-L"], capture_output=True, check=False
+    ).returncode:
+        pytest.skip(f"this kernel or user cannot use iptables-{name} in a namespace")
+    return name
