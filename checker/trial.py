@@ -45,8 +45,8 @@ def load(folder: Path) -> dict[str, Callable[..., None]]:
 def mistaken(template: str, right: Sequence[str]) -> str:
     """An answer of a ``wrong/`` file, made from the words of the right one.
 
-    ``{0}``, ``{1}``, … are its words, ``{all}`` all of them, ``{rest}`` all but the first, ``{same}`` the first
-    in the place of each, ``{reversed}`` and ``{shifted}`` (the first at the end) the same words in another order.
+    ``{0}``, ``{1}``, … are its words, ``{all}`` all of them, ``{rest}`` all but the first, ``{same}`` the
+    first in the place of each, ``{reversed}`` and ``{shifted}`` (the first at the end) all in another order.
     """
     orders = {
         "all": right,

@@ -8,7 +8,7 @@ import yaml
 from checker.answers import Answers
 from checker.forms import words
 from checker.outcomes import Outcome
-from checker.trial import Trial
+from checker.trial import Trial, mistaken
 from labs import course
 
 LAB = course.find(3)
@@ -59,9 +59,7 @@ def made_wrong(lesson, task, case):
     """The answers and the world of a case: one answer, or the world, is not as it should be."""
     answers = lesson.right()
     if "answer" in case:
-        answers[task] = LAB.values.substitute(case["answer"], lesson.drawn).format(
-            *lesson.tokens(task), *[""] * 8
-        )
+        answers[task] = mistaken(LAB.values.substitute(case["answer"], lesson.drawn), lesson.tokens(task))
     pods = case.get("pods", "grown")
     moments = {"probabilities": lesson.paper("scaled").evidence(), "shares": lesson.paper("grown").evidence()}
     if "answer" in case:

@@ -1,9 +1,8 @@
-"""Every lab, done on a real cluster: untouched, solved, and wrong in each way that its `wrong/` files know."""
+"""Every lab, done on a real cluster: untouched, solved, and wrong in each way that `wrong/` knows."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +11,7 @@ import yaml
 from checker import answers, converge, gather, moments, trial
 from checker.forms import words
 from checker.outcomes import Outcome
-from checker.trial import Trial
+from checker.trial import Trial, mistaken
 from checker.variant import load
 from labs import course
 
@@ -32,11 +31,27 @@ def done(lab, request):
     seen.sheet = lab.home / "workspace" / this.slug / "answers.yaml"
     seen.untouched = lab.run("check", str(this.number), "--json")
     seen.at_first = gather.gather(seen.inventory)
+    seen.at_one = scaled(lab, seen, 1)
+    lab("start", str(this.number), "--seed", SEED)  # also sets the stage again
     lab("solve", str(this.number), timeout=120)
     seen.solved = lab.run("check", str(this.number), "--json")
     seen.right = dict(answers.load(seen.sheet).values)
     seen.at_last = gather.gather(seen.inventory)
     return seen
+
+
+def scaled(lab, seen, pods):
+    """The evidence of a cluster at rest with so many pods."""
+    space, name = seen.variant.text("namespace"), seen.variant.text("deployment")
+    lab.kubectl("-n", space, "scale", "deploy", name, f"--replicas={pods}")
+    settle(lab, seen)
+    return gather.gather(seen.inventory)
+
+
+def settle(lab, seen):
+    lab.until(
+        lambda: not converge.unsettled(gather.gather(seen.inventory), seen.variant), why="it never settled"
+    )
 
 
 def outcomes(said):
@@ -54,42 +69,29 @@ def test_solved_it_has_all_points(done):
     assert done.solved.returncode == 0
 
 
-def test_each_typical_mistake_gets_its_message_from_the_real_rules(done, lab):
-    worlds = {2: done.at_first, "grown": done.at_last}
-    kept = {
-        task.name: moments.recall(done.state / "evidence", task.name, done.right.get(task.name))
-        for task in done.lab.tasks
-    }
+def test_each_typical_mistake_gets_its_message_from_the_real_rules(done):
+    worlds = {1: done.at_one, 2: done.at_first, "grown": done.at_last}
+    kept = {name: moments.recall(done.state / "evidence", name, value) for name, value in done.right.items()}
     then = {task: moment.evidence for task, moment in kept.items() if moment}
     worlds["scaled"] = then["probabilities"]
     functions = trial.load(done.lab.folder)
-    for task, case in cases(done.lab.folder):
-        if case.get("pods") == 1:
-            continue
-        given = dict(done.right)
+    for task, case in cases(done.lab, done.variant.seed):
+        answered = case.get("answered", case.get("pods", "grown"))
+        given, seen = dict(done.right), dict(then)
         if "answer" in case:
-            text = done.lab.values.substitute(case["answer"], done.lab.variant(done.variant.seed))
-            given[task] = text.format(*words(done.right.get(task)), *[""] * 8)
-        now = worlds[case.get("pods", "grown")]
-        seen = (
-            {**then, task: worlds[case.get("answered", case.get("pods", "grown"))]}
-            if "answer" in case
-            else then
-        )
-        verdicts = Trial(functions, done.variant, answers.Answers(given, number=done.lab.number)).judge(
-            now, seen
-        )
-        failed = {name for name, verdict in verdicts.items() if verdict.outcome is Outcome.FAILED}
-        said = [
-            f"{v.expected} | {v.found} | {v.next}" for name, v in verdicts.items() if name in case["fails"]
-        ]
-        assert set(case["fails"]) <= failed, (task, case, verdicts)
+            given[task], seen[task] = mistaken(case["answer"], words(done.right[task])), worlds[answered]
+        claims = answers.Answers(given, number=done.lab.number)
+        verdicts = Trial(functions, done.variant, claims).judge(worlds[case.get("pods", "grown")], seen)
+        failed = {name: verdict for name, verdict in verdicts.items() if verdict.outcome is Outcome.FAILED}
+        assert set(case["fails"]) <= set(failed), (task, case, verdicts)
+        said = [f"{each.expected} | {each.found} | {each.next}" for each in map(failed.get, case["fails"])]
         assert any(case["says"] in each for each in said), (task, case, said)
 
 
-def cases(folder: Path):
-    for file in sorted((folder / "wrong").glob("*.yaml")):
-        for case in yaml.safe_load(file.read_text()):
+def cases(lab, seed):
+    """The typical mistakes, with the variant's values in them."""
+    for file in sorted((lab.folder / "wrong").glob("*.yaml")):
+        for case in yaml.safe_load(lab.values.substitute(file.read_text(), lab.variant(seed))):
             yield file.stem, case
 
 
@@ -98,10 +100,7 @@ def test_an_answer_about_a_pod_that_was_replaced_is_told_apart(done, lab):
         pytest.skip("only lab 3 asks for pods by their addresses")
     namespace, gone = done.variant.text("namespace"), words(done.right["targets"])[0]
     lab.kubectl("-n", namespace, "delete", "pod", gone)
-    lab.until(
-        lambda: not converge.unsettled(gather.gather(done.inventory), done.variant),
-        why="the pod was not replaced",
-    )
+    settle(lab, done)
     record = json.loads(lab.run("check", "3", "--json").stdout)
     stale = {
         check["name"]: check
