@@ -27,9 +27,12 @@ class Stored:
     version: int
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode(obj: Any) -> bytes:
     """JSON as short as it gets, in ASCII, so that even a lone surrogate survives the way to a client."""
-    return json.dumps(obj, separators=(",", ":")).encode()
+    return _encode(obj).encode()
 
 
 def copy(stored: Stored) -> Object:

@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from labs.kube.objects import Object, Stored, stored
 from labs.kube.status import expired
@@ -20,13 +21,21 @@ WINDOW = 2000  # events kept of each kind
 BACKLOG = 10_000  # events a watcher may be behind before it is cut off and has to list again
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One write: the states before and after; ``None`` where there was or is no object."""
 
     version: int
     old: Stored | None
     new: Stored | None
+
+    @cached_property
+    def gone(self) -> Stored:
+        """What DELETED tells: the last state, at this version, from which a client may go on."""
+        last = self.old or self.new
+        if last is None:
+            raise ValueError(f"the event of version {self.version} is about no object")
+        return stored(last.obj, self.version)
 
 
 @dataclass(eq=False, slots=True)
@@ -61,14 +70,7 @@ class Watcher:
         after = event.new is not None and self.selects(event.new.obj)
         if after and event.new is not None:
             return ("MODIFIED" if before else "ADDED"), event.new
-        if before and event.old is not None:
-            return "DELETED", deleted(event.old, event.version)
-        return None
-
-
-def deleted(last: Stored, version: int) -> Stored:
-    """The last state, at the version of the deletion, from which a client may go on."""
-    return stored(last.obj, version)
+        return ("DELETED", event.gone) if before else None
 
 
 class History:
