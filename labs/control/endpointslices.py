@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from labs.control import moments, subsets
 from labs.control.actions import Delete, Plan
@@ -81,12 +81,13 @@ class EndpointSlices(Loop):
 class Endpoints(Loop):
     """The loop of Endpoints, the form before EndpointSlices: ``kubectl get endpoints`` reads it.
 
-    Proxies do not, so bursts are gathered for longer.
+    Proxies do not, so it steps behind: its write must not delay that of the slices.
     """
 
     name = "endpoints"
     component = "endpoint-controller"
     pace = 0.1
+    behind: ClassVar[float] = 0.03  # seconds after the change
 
     def follow(self) -> None:
         """Services, their pods, and the Endpoints themselves."""
@@ -107,7 +108,7 @@ class Endpoints(Loop):
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         for name in affected(self.world, old, new):
-            self.queue.add(name)
+            self.queue.add_after(name, self.behind)
 
 
 def has_selector(service: Object) -> bool:

@@ -87,7 +87,7 @@ class Scheduler(Loop):
 
     name = "scheduler"
     component = OURS
-    workers = 32
+    workers = 8
 
     def follow(self) -> None:
         """Pods without a node; nodes and seats, whose change may let waiting pods in."""
