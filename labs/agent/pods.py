@@ -12,7 +12,6 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from labs.agent.account import with_account
 from labs.agent.container import Container
 from labs.agent.pod import Pod
 from labs.agent.tools import Tools
@@ -42,7 +41,7 @@ class Pods:
                 pod.gone()
         if new is None:
             return
-        obj = with_account(without_nulls(new))
+        obj = without_nulls(new)
         pod = self._pods.get(uid_of(obj))
         if pod is None:
             self._begin(obj)

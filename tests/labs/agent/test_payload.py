@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from labs.agent.account import PLACE, with_account
 from labs.agent.atomic import File
 from labs.agent.environment import Lookups
 from labs.agent.payload import Sources, VolumeUnavailable, payload
@@ -76,22 +75,3 @@ async def test_what_is_missing_is_named(volume: dict[str, Any], message: str) ->
     with pytest.raises(VolumeUnavailable) as raised:
         await payload(POD, {"name": "v", **volume}, SOURCES)
     assert str(raised.value).startswith(message)
-
-
-def test_a_pod_gets_its_service_account() -> None:
-    pod = with_account(POD)
-    assert [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]] == [PLACE]
-    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["kube-api-access"]
-    assert "volumes" not in POD["spec"]
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"automountServiceAccountToken": False, "containers": [{"name": "web"}]},
-        {"containers": [{"name": "web", "volumeMounts": [{"name": "own", "mountPath": PLACE + "/"}]}]},
-    ],
-)
-def test_a_pod_may_refuse_or_bring_its_own(spec: dict[str, Any]) -> None:
-    pod = {**POD, "spec": spec}
-    assert with_account(pod) == pod
