@@ -7,24 +7,20 @@ changes the mode by editing this file must not swallow a typing mistake.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
 from labs.errors import LabError
-from labs.proxy.configuration import API_VERSION, KIND, KubeProxyConfiguration, Seconds
+from labs.proxy.configuration import KubeProxyConfiguration, Seconds
+from labs.proxy.durations import duration, seconds
+from labs.proxy.validation import problems, shown
 
 T = TypeVar("T")
-
-DETECT_LOCAL_MODES = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
-NODE_PORT_WORDS = ("all", "primary", "localhost")
-UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 class ConfigInvalid(LabError):
@@ -61,15 +57,6 @@ def read(raw: Any, source: str) -> Loaded:
     for at, problem in problems(config):
         raise reader.error(at, problem)
     return Loaded(config, tuple(reader.warnings))
-
-
-def seconds(value: object) -> Seconds:
-    """A duration as Go writes it: 30s, 1m30s, 250ms; raises ValueError."""
-    text = str(value)
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)", text)
-    if text != "0" and (not parts or "".join(map("".join, parts)) != text):
-        raise ValueError("a duration such as 30s, 1m30s or 250ms")
-    return Seconds(sum(float(number) * UNITS[unit] for number, unit in parts))
 
 
 def _exactly(kind: type, words: str) -> Callable[[object], Any]:
@@ -116,7 +103,7 @@ class Reader:
     def structure(self, kind: type[T], raw: Any, path: str) -> T:
         """A mapping as this class; null and missing fields get their defaults."""
         if not isinstance(raw, dict):
-            raise self.error(path or "the whole", f"found {_shown(raw)}, expected a mapping of fields")
+            raise self.error(path or "the whole", f"found {shown(raw)}, expected a mapping of fields")
         types = get_type_hints(kind)
         known = {field.metadata["name"]: field for field in fields(kind)}  # type: ignore[arg-type]
         values = {}
@@ -127,7 +114,8 @@ class Reader:
             if value is not None:
                 field = known[name]
                 values[field.name] = self._value(types[field.name], value, at)
-                self._warn(at, field.metadata["unused"])
+                if values[field.name]:  # 0, false and empty ask for nothing
+                    self._warn(at, field.metadata["unused"])
         return kind(**values)
 
     def _value(self, kind: Any, value: Any, at: str) -> Any:
@@ -136,7 +124,7 @@ class Reader:
         try:
             return READERS[kind](value)
         except ValueError as expected:
-            raise self.error(at, f"found {_shown(value)}, expected {expected}") from None
+            raise self.error(at, f"found {shown(value)}, expected {expected}") from None
 
     def _warn(self, at: str, unused: str) -> None:
         if unused:
@@ -146,73 +134,6 @@ class Reader:
         """The error for the field at this path."""
         message = f"configuration {self.source}: {at}: {problem}"
         return ConfigInvalid(message, "correct the field and start kube-proxy again")
-
-
-def problems(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    """(path, what is wrong) of values that have the right type and are wrong nevertheless."""
-    for at, value, allowed in (
-        ("apiVersion", config.api_version, (API_VERSION,)),
-        ("kind", config.kind, (KIND,)),
-        ("detectLocalMode", config.detect_local_mode, ("", *DETECT_LOCAL_MODES)),
-    ):
-        if value not in allowed:
-            yield at, f"found {_shown(value)}, allowed: {', '.join(filter(None, allowed))}"
-    yield from _periods(config)
-    yield from _networks(config)
-    yield from _bind_addresses(config)
-    yield from _detector_values(config)
-
-
-def _periods(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    tables = config.iptables
-    if tables.sync_period <= 0:
-        yield "iptables.syncPeriod", f"found {tables.sync_period:g} s, must be more than 0"
-    if tables.min_sync_period > tables.sync_period:
-        found, limit = tables.min_sync_period, tables.sync_period
-        yield "iptables.minSyncPeriod", f"found {found:g} s, must not exceed syncPeriod ({limit:g} s)"
-    if not 0 <= tables.masquerade_bit <= 31:
-        yield "iptables.masqueradeBit", f"found {tables.masquerade_bit}, must be 0 to 31: a mark has 32 bits"
-
-
-def _networks(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    for at, networks in (
-        ("clusterCIDR", [text for text in config.cluster_cidr.split(",") if text]),
-        ("nodePortAddresses", [text for text in config.node_port_addresses if text not in NODE_PORT_WORDS]),
-    ):
-        for network in networks:
-            try:
-                ip_network(network.strip(), strict=False)
-            except ValueError:
-                yield at, f"found {_shown(network)}, which is no CIDR such as 10.244.0.0/16"
-
-
-def _bind_addresses(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    for at, value in (
-        ("healthzBindAddress", config.healthz_bind_address),
-        ("metricsBindAddress", config.metrics_bind_address),
-    ):
-        try:
-            host_and_port(value)
-        except ValueError:
-            yield at, f"found {_shown(value)}, which is no IP:PORT such as 0.0.0.0:10256"
-
-
-def _detector_values(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    needed = {
-        "BridgeInterface": ("detectLocal.bridgeInterface", config.detect_local.bridge_interface),
-        "InterfaceNamePrefix": ("detectLocal.interfaceNamePrefix", config.detect_local.interface_name_prefix),
-    }
-    at, value = needed.get(config.detect_local_mode, ("", "given"))
-    if not value:
-        yield at, f"is empty, but detectLocalMode is {config.detect_local_mode}"
-
-
-def host_and_port(text: str) -> tuple[str, int] | None:
-    """``0.0.0.0:10256`` or ``[::]:10256`` split; None for the empty text; raises ValueError."""
-    if not text:
-        return None
-    host, _, port = text.rpartition(":")
-    return str(ip_address(host.strip("[]") or "0.0.0.0")), int(port)
 
 
 def as_data(config: Any) -> dict[str, Any]:
@@ -232,19 +153,6 @@ def _plain(value: Any, kind: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def duration(value: float) -> str:
-    """As Go prints it: 30s, 1m30s, 1h0m0s, 250ms."""
-    if 0 < value < 1:
-        return f"{value * 1000:g}ms"
-    hours, rest = divmod(value, 3600)
-    minutes, rest = divmod(rest, 60)
-    return (f"{hours:.0f}h" if hours else "") + (f"{minutes:.0f}m" if hours or minutes else "") + f"{rest:g}s"
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:80]
 
 
 def _did_you_mean(name: str, known: Mapping[str, object]) -> str:

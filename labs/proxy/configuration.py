@@ -118,7 +118,7 @@ class Logging:
     format: str = setting("format", "text", NOT_OURS)
     flush_frequency: Any = setting("flushFrequency", "5s", NOT_OURS)
     verbosity: int = setting("verbosity", 0)
-    vmodule: Any = setting("vmodule", (), NOT_OURS)
+    vmodule: Any = setting("vmodule", list, NOT_OURS)
     options: Mapping[str, Any] = setting("options", dict, NOT_OURS)
 
 

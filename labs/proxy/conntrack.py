@@ -81,20 +81,25 @@ class Conntrack:
         self._family = family
         self._run = run
         self._missing = False
-        self.deleted = 0  # entries, ever
 
-    async def delete(self, flows: set[Flow]) -> None:
-        """Delete all entries of these flows; a failure is logged only, for the rules are right regardless."""
-        for flow in sorted(_covered(flows)):
-            if self._missing:
-                return
-            try:
-                self.deleted += await self._delete(flow)
-            except CommandNotFound:
-                self._missing = True
-                log.warning("stale UDP connections are not deleted: the program conntrack is not installed")
-            except MachineError as error:
-                log.error("stale UDP connections %s: %s", " ".join(flow.filter()), error)
+    async def delete(self, flows: set[Flow]) -> int:
+        """Delete all entries of these flows and count them.
+
+        A failure is logged and no more: the rules are right regardless.
+        """
+        return sum([await self._try(flow) for flow in sorted(_covered(flows))])
+
+    async def _try(self, flow: Flow) -> int:
+        if self._missing:
+            return 0
+        try:
+            return await self._delete(flow)
+        except CommandNotFound:
+            self._missing = True
+            log.warning("stale UDP connections are not deleted: the program conntrack is not installed")
+        except MachineError as error:
+            log.error("stale UDP connections %s: %s", " ".join(flow.filter()), error)
+        return 0
 
     async def _delete(self, flow: Flow) -> int:
         argv = ("conntrack", "-D", "-f", self._family.value.lower(), *flow.filter())

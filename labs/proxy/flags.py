@@ -71,7 +71,6 @@ FLAGS = (
 TEXTS = {
     "config": "a file with a KubeProxyConfiguration; flags for its fields are then ignored",
     "write-config-to": "write the configuration with all defaults to this file, then exit",
-    "master": "the API server's URL, instead of the kubeconfig's",
     "log-file": "write the log to this file too",
 }
 SWITCHES = {
@@ -80,6 +79,7 @@ SWITCHES = {
 }
 
 WITHOUT_EFFECT = {
+    "master": "the kubeconfig names the API server",
     "healthz-port": "use --healthz-bind-address",
     "metrics-port": "use --metrics-bind-address",
     "logging-format": "the log is text",
@@ -99,7 +99,6 @@ class CommandLine:
     cleanup: bool = False
     init_only: bool = False
     write_config_to: str = ""
-    master: str = ""
     log_file: str = ""
 
 
@@ -170,7 +169,6 @@ def parse(argv: Sequence[str]) -> CommandLine:
         cleanup=given["cleanup"],
         init_only=given["init-only"],
         write_config_to=given["write-config-to"],
-        master=given["master"],
         log_file=given["log-file"],
     )
 

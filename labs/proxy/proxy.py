@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator
 
 from labs.kube.client import Client
 from labs.kube.informer import Informer
-from labs.proxy.config import as_data, host_and_port
+from labs.proxy.config import as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.conntrack import Conntrack
 from labs.proxy.endpointslices import Object
@@ -21,6 +21,7 @@ from labs.proxy.runner import Bounds
 from labs.proxy.services import SELECTOR
 from labs.proxy.state import Family, ProxyState
 from labs.proxy.sync import Parts, Proxier
+from labs.proxy.validation import host_and_port
 from labs.proxy.web import ServiceHealthServers, health_routes, metrics_routes, serve
 
 log = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import platform
 import signal
 import sys
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING
 import yaml
 
 from labs.errors import LabError
-from labs.proxy.config import as_data
+from labs.proxy.config import ConfigInvalid, as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.flags import CommandLine, parse
 from labs.proxy.log import set_up
-from labs.proxy.mode import Setup
+from labs.proxy.mode import Run, Setup
 from labs.proxy.modes import MODES, mode
 from labs.proxy.state import Family
 from vm.command import run_async
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from labs.kube.client import Client
 
 log = logging.getLogger(__name__)
-
-IF_INET6 = Path("/proc/net/if_inet6")
 
 DEFAULTED = (
     "the proxy mode was not set, so it is iptables; a future version of Kubernetes will default to nftables:"
@@ -44,17 +43,24 @@ def main(argv: Sequence[str]) -> int:
         line = parse(argv)
         set_up(line.log_file, line.loaded.config.logging.verbosity)
     except (LabError, OSError) as error:
-        print(f"kube-proxy: {error}", file=sys.stderr)  # noqa: T201  # the log is not set up yet
+        print(f"kube-proxy: {_with_cure(error)}", file=sys.stderr)  # noqa: T201  # there is no log yet
         return 1
     for warning in line.loaded.warnings:
         log.warning("%s", warning)
     if line.write_config_to:
         return _write_config(line)
+    code = 1
     try:
-        return asyncio.run(_do(line))
-    except (LabError, MachineError) as error:
-        log.error("%s%s", error, f" ({error.cure})" if error.cure else "")
-        return 1
+        code = asyncio.run(_do(line))
+    except* (LabError, MachineError) as group:  # several parts may fail at once
+        for problem in group.exceptions:
+            log.error("%s", _with_cure(problem))
+    return code
+
+
+def _with_cure(error: Exception) -> str:
+    cure = getattr(error, "cure", "")
+    return f"{error} ({cure})" if cure else str(error)
 
 
 async def _do(line: CommandLine) -> int:
@@ -62,7 +68,7 @@ async def _do(line: CommandLine) -> int:
     if line.cleanup:
         await clean_up(config)
     elif not line.init_only:  # what needs privileges is set at each full sync, there is nothing to do before
-        await _until_told(serve(config, line.master))
+        await _until_told(serve(config))
     return 0
 
 
@@ -79,37 +85,45 @@ def _write_config(line: CommandLine) -> int:
 async def clean_up(config: KubeProxyConfiguration) -> None:
     """Remove the rules of every mode, in both IP families."""
     for name in MODES:
-        for family in families():
+        for family in await families(run_async):
             await mode(name, Setup(family, config, run_async)).cleanup()
             log.info("%s rules of mode %s are removed", family.value, name)
 
 
-def families() -> tuple[Family, ...]:
-    """The IP families of this node: IPv6 where the kernel has it."""
-    return (Family.IPV4, Family.IPV6) if IF_INET6.exists() else (Family.IPV4,)
+async def families(run: Run) -> tuple[Family, ...]:
+    """The IP families of this node: IPv6 too where the kernel can translate it, else nobody misses it."""
+    try:
+        done = await run(("ip6tables", "-t", "nat", "-S", "POSTROUTING"), check=False)
+    except MachineError:
+        return (Family.IPV4,)
+    return (Family.IPV4,) if done.returncode else (Family.IPV4, Family.IPV6)
 
 
-async def serve(config: KubeProxyConfiguration, master: str = "") -> None:
+async def serve(config: KubeProxyConfiguration) -> None:
     """Run until cancelled."""
     from labs.proxy.proxy import KubeProxy
 
     if not config.mode:
         log.warning(DEFAULTED)
     name = (config.hostname_override or platform.node()).strip().lower()
-    proxy = KubeProxy(config, name, families(), run_async)
-    async with await connect(config, master) as client:
-        log.info("Starting kube-proxy on %s, mode %s, %s", name, proxy.proxiers[0].mode.name,
-                 " and ".join(family.value for family in families()))  # fmt: skip
+    proxy = KubeProxy(config, name, await families(run_async), run_async)
+    served = " and ".join(proxier.family.value for proxier in proxy.proxiers)
+    async with await connect(config) as client:
+        log.info("Starting kube-proxy on %s, mode %s, %s", name, proxy.proxiers[0].mode.name, served)
         await proxy.run(client)
 
 
-async def connect(config: KubeProxyConfiguration, master: str = "") -> Client:
+async def connect(config: KubeProxyConfiguration) -> Client:
     """A client as the configuration says: a kubeconfig, or the service account of the pod we run in."""
     from labs.kube.client import Client
 
     path = config.client_connection.kubeconfig
-    client = await Client.from_kubeconfig(path) if path else Client.in_cluster()
-    return client
+    if not path and "KUBERNETES_SERVICE_HOST" not in os.environ:
+        raise ConfigInvalid(
+            "clientConnection.kubeconfig is empty, and this is not a pod, which would know its API server",
+            "set it in the configuration, or use --kubeconfig",
+        )
+    return await Client.from_kubeconfig(path) if path else Client.in_cluster()
 
 
 async def _until_told(work: Coroutine[None, None, None]) -> None:

@@ -20,6 +20,7 @@ from labs.proxy.metrics import Metrics, Sync
 from labs.proxy.mode import Mode, Result, SyncFailed
 from labs.proxy.runner import Bounds, Runner
 from labs.proxy.state import Changed, Family, Node, ProxyState, ServicePortName
+from vm.errors import MachineError
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Proxier:
             return False
         stale = stale_flows(self._synced, self.changes.state, self._names)
         self._succeeded(result, started)
-        await self._parts.conntrack.delete(stale)
+        self._parts.metrics.deleted_flows(self.family, await self._parts.conntrack.delete(stale))
         return True
 
     def _take(self, now: float) -> Changed:
@@ -137,7 +138,14 @@ class Proxier:
         """Look every sync period whether somebody flushed our rules; if so, write all of them again."""
         while True:
             await asyncio.sleep(self._period)
-            if self._full_due and not await self.mode.intact():
+            if self._full_due and not await self._intact():
                 log.warning("somebody else flushed the %s rules; writing all again", self.family.value)
                 self._full_due = 0.0
                 self.request()
+
+    async def _intact(self) -> bool:
+        try:
+            return await self.mode.intact()
+        except MachineError as error:
+            log.warning("cannot see whether the %s rules are still there: %s", self.family.value, error)
+            return True

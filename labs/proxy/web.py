@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from labs.errors import LabError
 from labs.proxy.health import Answer, ProxyHealth
 from labs.proxy.metrics import Metrics
 
@@ -23,6 +25,14 @@ RETRY = 5.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Address = tuple[str | None, int]
+
+
+class CannotListen(LabError):
+    """A port is taken, and bindAddressHardFail says that this is the end."""
+
+    def __init__(self, host: str | None, port: int, error: OSError) -> None:
+        cure = "free the port, or change the bind address in the configuration"
+        super().__init__(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}", cure)
 
 
 def _json(answer: Answer) -> web.Response:
@@ -78,14 +88,19 @@ async def open_server(routes: Mapping[str, Handler], address: Address) -> web.Ap
 
 
 async def serve(routes: Mapping[str, Handler], address: Address | None, *, hard_fail: bool = False) -> None:
-    """Serve until cancelled; a port that is taken is tried again, or with ``hard_fail`` raises OSError."""
+    """Serve until cancelled; a taken port is tried again, or with ``hard_fail`` raises CannotListen."""
     while address:
         try:
             runner = await open_server(routes, address)
         except OSError as error:
             if hard_fail:
-                raise
-            log.error("cannot listen on %s:%d, trying again in %g s: %s", *address, RETRY, error.strerror)
+                raise CannotListen(*address, error) from error
+            log.error(
+                "cannot listen on %s:%d, trying again in %g s: %s",
+                *address,
+                RETRY,
+                os.strerror(error.errno or 0),
+            )
             await asyncio.sleep(RETRY)
         else:
             await _until_cancelled(runner)

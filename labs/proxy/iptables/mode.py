@@ -54,11 +54,10 @@ class IptablesMode:
         self._refresh(state, changed, everything=before is None)
         wanted = compose(self._services, self._options)
         write = await self._everything(wanted) if before is None else difference(before, wanted)
-        self._applied = self._keep_stale(before, wanted, write) if before else wanted
+        applied = wanted if before is None else self._keep_stale(before, wanted, write)
         if write:
-            applied, self._applied = self._applied, None
             await self._kernel.restore(write)
-            self._applied = applied
+        self._applied = applied
         return Result(full=before is None, written=bool(write), rules=wanted.size(), last=write.chains.size())
 
     def _refresh(self, state: ProxyState, changed: Changed, *, everything: bool) -> None:

@@ -108,6 +108,12 @@ class Proxy:
             self._objects[key] = new
         return self._changes(pairs)
 
+    def become(self, *objects: Object) -> Object:
+        """These objects and no others, in one sync."""
+        after = {(new["kind"], new["metadata"]["name"]): new for new in objects}
+        before, self._objects = self._objects, after
+        return self._changes([[before.get(key), after.get(key)] for key in before.keys() | after.keys()])
+
     def delete(self, *objects: Object) -> Object:
         """Objects deleted, in one sync."""
         return self._changes(

@@ -23,14 +23,16 @@ from labs.proxy.state import Changed, Family, Node
 from labs.proxy.sync import Parts, Proxier
 from vm.command import run_async
 
+DELETED = "kubeproxy_conntrack_reconciler_deleted_entries_total"
+
 
 class Driver:
     def __init__(self, told: dict[str, Any]) -> None:
         family = Family(told["family"])
         setup = Setup(family, read(told["config"], "the test").config, run_async)
         self.mode = mode(told["mode"], setup)
-        self.conntrack = Conntrack(family, run_async)
-        parts = Parts(self.mode, self.conntrack, ProxyHealth(30), Metrics())
+        self.metrics = Metrics()
+        parts = Parts(self.mode, Conntrack(family, run_async), ProxyHealth(30), self.metrics)
         self.proxier = Proxier(family, Node(**told["node"]), parts, Bounds())
 
     async def changes(self, pairs: list[list[Any]]) -> dict[str, Any]:
@@ -38,7 +40,8 @@ class Driver:
             kind = (new or old)["kind"]
             (self.proxier.service if kind == "Service" else self.proxier.endpoint_slice)(old, new)
         synced = await self.proxier.sync()
-        return {"synced": synced, "deleted_flows": self.conntrack.deleted}
+        deleted = self.metrics.registry.get_sample_value(DELETED, {"ip_family": "IPv4"})
+        return {"synced": synced, "deleted_flows": deleted}
 
     async def full(self, _: object) -> dict[str, Any]:
         result = await self.mode.sync(self.proxier.changes.state, Changed(everything=True))

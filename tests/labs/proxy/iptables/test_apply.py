@@ -1,0 +1,79 @@
+"""The door: what is run, what is understood of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labs.proxy.iptables.apply import Kernel, RestoreFailed, explain, parse, variant
+from labs.proxy.iptables.ruleset import Ruleset, Write
+from labs.proxy.state import Family
+from vm.command import Completed
+
+
+@pytest.mark.parametrize(
+    ("text", "random_fully", "wait"),
+    [
+        ("iptables v1.8.9 (nf_tables)", True, ()),
+        ("iptables v1.8.9 (legacy)", True, ("-w", "5", "-W", "100000")),
+        ("iptables v1.6.1", False, ("-w", "5", "-W", "100000")),
+        ("what is this", False, ("-w", "5", "-W", "100000")),
+    ],
+)
+def test_the_variant_decides_the_arguments(text: str, random_fully: bool, wait: tuple[str, ...]) -> None:
+    assert variant(text).random_fully is random_fully
+    assert variant(text).wait == wait
+
+
+def test_a_save_is_read_as_chains() -> None:
+    text = (
+        "# Generated\n*security\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
+        "*nat\n:PREROUTING ACCEPT [5:300]\n:KUBE-X - [0:0]\n"
+        '-A KUBE-X -m comment --comment "a b" -j RETURN\nCOMMIT\n'
+    )
+    assert parse(text)["nat"] == {"PREROUTING": (), "KUBE-X": ('-m comment --comment "a b" -j RETURN',)}
+
+
+PARSE = "iptables-restore: Chain 'NOPE' does not exist\nError occurred at line: 4"
+COMMIT = "iptables-restore v1.8.9 (nf_tables): \nline 3: RULE_APPEND failed"
+
+
+@pytest.mark.parametrize("stderr", [PARSE, COMMIT, "iptables-restore: line 3 failed"])
+def test_a_refusal_shows_the_line(stderr: str) -> None:
+    payload = "*nat\n:A - [0:0]\n-A A -j NOPE\nCOMMIT\n"
+    assert "line 3: -A A -j NOPE" in explain(Completed(("iptables-restore",), 2, "", stderr), payload)
+
+
+def test_a_refusal_without_a_line_is_told_as_it_is() -> None:
+    assert "another app is holding" in explain(
+        Completed(("x",), 4, "", "another app is holding the lock"), "*nat\n"
+    )
+
+
+async def test_ipv6_has_programs_of_its_own(kernel: Any) -> None:
+    write = Write(Ruleset({"filter": {"A": ("-j DROP",)}, "nat": {}, "mangle": {}}))
+    await Kernel(Family.IPV6, kernel).restore(write)
+    assert kernel.commands == ["ip6tables --version", "ip6tables-restore --noflush --counters"]
+    assert kernel.payloads == ["*filter\n:A - [0:0]\n-A A -j DROP\nCOMMIT\n"]
+
+
+async def test_a_refused_restore_raises(kernel: Any) -> None:
+    kernel.refuse = "DROP"
+    with pytest.raises(RestoreFailed, match="line 3: -A A -j DROP"):
+        await Kernel(Family.IPV4, kernel).restore(
+            Write(Ruleset({"filter": {"A": ("-j DROP",)}, "nat": {}, "mangle": {}}))
+        )
+
+
+async def test_the_node_s_addresses_are_read() -> None:
+    text = (
+        "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n"
+        "2: eth0    inet 192.168.56.11/24 brd 192.168.56.255 scope global eth0\n"
+        "3: wg0    inet 10.8.0.2 peer 10.8.0.1/32 scope global wg0\n"
+    )
+
+    async def run(argv: tuple[str, ...], **_: Any) -> Completed:
+        return Completed(tuple(argv), 0, text, "")
+
+    assert await Kernel(Family.IPV4, run).addresses() == ("127.0.0.1", "192.168.56.11", "10.8.0.2")
