@@ -145,7 +145,8 @@ def _inner(spec: ClusterSpec, story: Story) -> None:
     zygote = _Lab(spec, story)
     listen(zygote, SOCKET)
     for daemon in spec.daemons:
-        importlib.import_module(daemon.entry.partition(":")[0])
+        if daemon.entry:
+            importlib.import_module(daemon.entry.partition(":")[0])
         zygote.spawn(daemon)
     for module in spec.preload:
         importlib.import_module(module)
