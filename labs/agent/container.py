@@ -8,47 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
+from labs.agent import launch
 from labs.agent.backoff import BackOff
-from labs.agent.environment import ConfigurationInvalid, environment
+from labs.agent.ending import Ending
+from labs.agent.environment import ConfigurationInvalid
 from labs.agent.events import NORMAL, WARNING
 from labs.agent.execute import Inside
 from labs.agent.health import Health
-from labs.agent.images import ImageUnknown, program
-from labs.agent.network import Sandbox
+from labs.agent.images import ImageUnknown
+from labs.agent.launch import Owner
 from labs.agent.payload import VolumeUnavailable
-from labs.agent.probing import Answer, Target, ask
-from labs.agent.runtime import Frame, basic_environment, child_name, log_path, spawn
-from labs.agent.services import service_environment
+from labs.agent.probing import Answer, Target
 from labs.agent.state import SCHEME, ContainerState, Ended, now
-from labs.agent.tools import Tools
 from vm.errors import MachineError
-from vm.spawn import Mount, Spawn
 
 Object = dict[str, Any]
-LEAST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL after a preStop hook took all the time
 # error → what it is called while the container waits
 REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ConfigurationInvalid, "CreateContainerConfigError"),
     (VolumeUnavailable, "CreateContainerConfigError"),
     (MachineError, "RunContainerError"),
 )
-
-
-class Owner(Protocol):
-    """The pod, as its containers see it."""
-
-    obj: Object
-    tools: Tools
-    sandbox: Sandbox
-    files: tuple[Mount, ...]  # /etc/hosts and the like
-
-    def changed(self) -> None:
-        """A container's state has changed."""
 
 
 class Container:
@@ -95,12 +80,12 @@ class Container:
 
     def inside(self) -> Inside:
         """For commands beside the container's process."""
-        return Inside(self._tools.zygote, self.state.pid, self._environment())
+        variables = launch.variables(self._owner, self.spec)
+        return Inside(self._tools.zygote, self.state.pid, variables)
 
-    def log(self, attempt: int | None = None) -> str:
-        """Path of the log of an attempt, the current one if not said."""
-        number = self.state.attempt if attempt is None else attempt
-        return str(log_path(self._tools.config.logs, self._owner.obj, self.spec["name"], number))
+    def log(self, attempt: int) -> Path:
+        """The log of an attempt."""
+        return launch.log_file(self._owner, self.spec, attempt)
 
     def _again(self) -> bool:
         """Whether the restart policy wants the container to run again."""
@@ -121,47 +106,25 @@ class Container:
         return self.state.running
 
     async def _spawn(self) -> None:
-        state, uid = self.state, self._owner.obj["metadata"]["uid"]
+        state = self.state
         attempt = state.attempt + 1 if state.container_id else 0
-        name = child_name(uid, self.spec["name"], attempt)
-        request = self._request(name, attempt)
+        request = launch.request(self._owner, self.spec, attempt)
         pid = await self._tools.zygote.spawn(request)
         if state.container_id:
             await self._forget(attempt)
         if state.ended is not None:
             state.last = state.ended
         state.attempt, state.image_id = attempt, f"{SCHEME}{request.entry or request.title}"
-        state.run(SCHEME + name, pid, now())
+        state.run(SCHEME + request.name, pid, now())
         self._began = time.monotonic()
         self._tell("Started", f"Started container {self.spec['name']}")
         self._owner.changed()
-
-    def _request(self, name: str, attempt: int) -> Spawn:
-        entry = program(self.spec["image"], self._tools.config.workloads)
-        variables = self._environment()
-        volumes = self._tools.volumes.mounts(self._owner.obj, self.spec, variables)
-        log = log_path(self._tools.config.logs, self._owner.obj, self.spec["name"], attempt)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        frame = Frame(self._owner.sandbox, (*self._owner.files, *volumes), variables, log)
-        return spawn(self._owner.obj, self.spec, name, entry, frame)
-
-    def _environment(self) -> dict[str, str]:
-        config, pod = self._tools.config, self._owner.obj
-        services = service_environment("kubernetes", config.service_address, 443)
-        shown = {**pod, "status": {**pod.get("status", {}), **self._addresses()}}
-        own = environment(shown, self.spec, self._tools.lookups, services)
-        return basic_environment(pod, config.node) | own
-
-    def _addresses(self) -> Object:
-        """What the downward API shows of a status that is not written yet."""
-        address = self._owner.sandbox.address
-        return {"podIP": address, "podIPs": [{"ip": address}], "hostIP": self._tools.config.address}
 
     async def _forget(self, attempt: int) -> None:
         """The attempts before the last one leave no trace: its log is the ``--previous`` one."""
         with contextlib.suppress(MachineError):
             await self._tools.zygote.forget(self.child)
-        old = log_path(self._tools.config.logs, self._owner.obj, self.spec["name"], attempt - 2)
+        old = self.log(attempt - 2)
         for path in (old, old.with_name(old.name + ".1")):
             path.unlink(missing_ok=True)
 
@@ -173,7 +136,7 @@ class Container:
         try:
             await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
-                await self._terminate(ended)
+                await self._ending().begin(ended, self._grace)
             code = await ended
         finally:
             for task in (probing, asked, ended):
@@ -187,6 +150,13 @@ class Container:
 
     def _health(self) -> Health:
         return Health(self.spec, self.state, self._target(), self._owner.changed, self._unhealthy, self._kill)
+
+    def _ending(self) -> Ending:
+        def failed(message: str) -> None:
+            self._tell("FailedPreStopHook", f"PreStopHook failed: {message}", WARNING)
+
+        hook = self.spec.get("lifecycle", {}).get("preStop", {})
+        return Ending(self._tools.zygote, self.child, hook, self._target(), failed)
 
     def _target(self) -> Target:
         ports = {
@@ -209,32 +179,6 @@ class Container:
             self._tell("Killing", f"Container {name} failed {kind.lower()} probe, will be restarted")
             self._grace = float(self._owner.obj["spec"].get("terminationGracePeriodSeconds", 30))
             self._end.set()
-
-    async def _terminate(self, ended: asyncio.Task[int]) -> None:
-        """preStop, SIGTERM, SIGKILL when the grace is over."""
-        deadline = time.monotonic() + self._grace
-        if self._grace > 0:
-            await self._pre_stop()
-            await self._signal(signal.SIGTERM)
-            left = max(deadline - time.monotonic(), min(LEAST_GRACE, self._grace))
-            await asyncio.wait({ended}, timeout=left)
-        if not ended.done():
-            await self._signal(signal.SIGKILL)
-
-    async def _pre_stop(self) -> None:
-        hook = self.spec.get("lifecycle", {}).get("preStop")
-        if not hook:
-            return
-        if "sleep" in hook:
-            await asyncio.sleep(min(hook["sleep"]["seconds"], self._grace))
-            return
-        answer = await ask({**hook, "timeoutSeconds": self._grace}, self._target())
-        if not answer.success:
-            self._tell("FailedPreStopHook", f"PreStopHook failed: {answer.message}", WARNING)
-
-    async def _signal(self, signum: signal.Signals) -> None:
-        with contextlib.suppress(MachineError):  # it has ended in the meantime
-            await self._tools.zygote.signal(self.child, signum)
 
     async def _back_off(self) -> None:
         """The pause before the next start: none after the first end."""

@@ -99,7 +99,7 @@ class KubeletServer:
 
 def existing_log(container: Container, attempt: int) -> Path:
     """The log of that attempt; raises HTTPBadRequest in the kubelet's words when there is none."""
-    path = Path(container.log(attempt))
+    path = container.log(attempt)
     if path.exists():
         return path
     name, state = container.spec["name"], container.state
