@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from checker.rulesets.match import Answer, Match
-from checker.rulesets.packet import InFlight, is_local
+from checker.rulesets.packet import InFlight, Span, is_local
 from checker.rulesets.prefix import Address, Prefix
 
 Side = Literal["source", "destination"]
-Span = tuple[int, int]
-
 FROM_TO = {"source": "from", "destination": "to"}
 
 
@@ -90,15 +88,16 @@ class Ports(Match):
         return f"{kind[self.side]} {spans}"
 
     def test(self, packet: InFlight) -> Answer:
-        """Whether a port lies in a span."""
+        """Whether a port lies in a span; not known where all that is known of it is a span across the edge."""
         ports = {
-            "source": (packet.source_port,),
-            "destination": (packet.destination_port,),
-            "either": (packet.source_port, packet.destination_port),
+            "source": (packet.source_ports,),
+            "destination": (packet.destination_ports,),
+            "either": (packet.source_ports, packet.destination_ports),
         }[self.side]
-        if any(low <= port <= high for port in ports if port is not None for low, high in self.spans):
+        pairs = [(port, span) for port in ports for span in self.spans]
+        if any(low <= port[0] and port[1] <= high for port, (low, high) in pairs):
             return True
-        return None if None in ports else False
+        return None if any(low <= port[1] and port[0] <= high for port, (low, high) in pairs) else False
 
 
 @dataclass(frozen=True, slots=True)

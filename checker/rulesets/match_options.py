@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.rulesets.given import Arity, Given
-from checker.rulesets.headers import FLAGS, AddressType, IcmpType, Ports, Side, Span, TcpFlags
+from checker.rulesets.headers import FLAGS, AddressType, IcmpType, Ports, Side, TcpFlags
 from checker.rulesets.match import Match, Unknown
 from checker.rulesets.memory import (
     DICE,
@@ -22,6 +22,7 @@ from checker.rulesets.memory import (
     Random,
     Recent,
 )
+from checker.rulesets.packet import Span
 from checker.rulesets.prefix import Prefix, prefix
 
 Build = Callable[[Sequence[Given]], Iterable[Match]]

@@ -11,6 +11,9 @@ from checker.rulesets.prefix import Address, address
 # No interface can be called so: iptables and `ip link` both take a name that starts with `-` for an option.
 NO_INTERFACE = "-"
 
+Span = tuple[int, int]
+ANY_PORT: Span = (0, 65535)
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:
@@ -42,16 +45,16 @@ class Packet:
 class InFlight:
     """A packet at one moment.
 
-    A port is None where a rule took one of a range and nobody knows which. An interface is "" where it is
-    not known and NO_INTERFACE where there is none: what is made here came in by none, and before routing
-    none leads out. `opens` is whether it opens a connection, whatever state the rules see.
+    A port is a span, of one port until a rule took one of a range and nobody knows which. An interface is ""
+    where it is not known and NO_INTERFACE where there is none: what is made here came in by none, and before
+    routing none leads out. `opens` is whether it opens a connection, whatever state the rules see.
     """
 
     source: Address
     destination: Address
     protocol: str
-    source_port: int | None
-    destination_port: int | None
+    source_ports: Span
+    destination_ports: Span
     in_interface: str
     out_interface: str
     ctstates: frozenset[str]
@@ -60,7 +63,6 @@ class InFlight:
     recent: Mapping[str, frozenset[Address]]
     connmark: int = 0
     bridge_port: str = ""
-    destination_ports: str = ""
     redirected: bool = False
     source_known: bool = True
     opens: bool = True
@@ -78,8 +80,7 @@ class InFlight:
     @property
     def to(self) -> str:
         """Where it goes now: `10.244.1.5:8080`, `[fd00::5]:8080`; without the port where there is none."""
-        port = self.destination_ports or str(self.destination_port or "")
-        return endpoint(self.destination, port)
+        return endpoint(self.destination, span_text(self.destination_ports))
 
 
 def endpoint(where: Address, port: str) -> str:
@@ -87,6 +88,12 @@ def endpoint(where: Address, port: str) -> str:
     if not port:
         return where.text
     return f"[{where.text}]:{port}" if where.version == 6 else f"{where.text}:{port}"
+
+
+def span_text(ports: Span) -> str:
+    """`8080`, `80-90`; nothing for port 0, which a packet without ports has."""
+    low, high = ports
+    return "" if high == 0 else str(low) if low == high else f"{low}-{high}"
 
 
 def is_local(where: Address, local: Collection[Address]) -> bool:
@@ -101,8 +108,8 @@ def in_flight(packet: Packet) -> InFlight:
         source=address(packet.source),
         destination=address(packet.destination),
         protocol=packet.protocol,
-        source_port=packet.source_port,
-        destination_port=packet.destination_port,
+        source_ports=(packet.source_port, packet.source_port),
+        destination_ports=(packet.destination_port, packet.destination_port),
         in_interface=packet.in_interface,
         out_interface=packet.out_interface,
         ctstates=frozenset({packet.ctstate}),

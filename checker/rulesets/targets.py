@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from checker.rulesets.memory import masked
-from checker.rulesets.packet import NO_INTERFACE, InFlight, endpoint
+from checker.rulesets.packet import ANY_PORT, NO_INTERFACE, InFlight, Span, endpoint, span_text
 from checker.rulesets.prefix import Address
 
 FULL = 0xFFFFFFFF
@@ -100,13 +100,13 @@ class Range:
     """Where to translate to: addresses and ports from-to, either may be missing; and the options after it."""
 
     addresses: tuple[Address, ...] = ()
-    ports: tuple[int, int] | None = None
+    ports: Span | None = None
     options: tuple[str, ...] = ()
 
     @property
     def port_text(self) -> str:
         """`8080`, `80-90` or nothing."""
-        return "" if self.ports is None else "-".join(map(str, sorted(set(self.ports))))
+        return span_text(self.ports) if self.ports else ""
 
     @property
     def text(self) -> str:
@@ -119,12 +119,12 @@ class Range:
         inner = f"{low.text}-{high.text}"
         return inner if not self.ports else endpoint_range(inner, low.version, self.port_text)
 
-    def port_for(self, port: int | None) -> int | None:
-        """The port that a packet to `port` gets: its own if that is in the range, None for any of it."""
-        if self.ports is None or self.ports[0] == self.ports[1]:
-            return port if self.ports is None else self.ports[0]
-        stays = port is not None and self.ports[0] <= port <= self.ports[1] and "--random" not in self.options
-        return port if stays else None
+    def ports_for(self, ports: Span) -> Span:
+        """The port that a packet to this one gets: its own if that is in the range, else any of the range."""
+        if self.ports is None:
+            return ports
+        within = self.ports[0] <= ports[0] and ports[1] <= self.ports[1]
+        return ports if within and "--random" not in self.options else self.ports
 
     def each_address(self) -> tuple[Address | None, ...]:
         """Every address of the range, the first 256 of a wide one; None: it stays as it is."""
@@ -165,14 +165,13 @@ class Dnat(Target):
 
 
 def _redirected(packet: InFlight, where: Address, to: Range) -> InFlight:
-    port = to.port_for(packet.destination_port)
+    ports = to.ports_for(packet.destination_ports)
     # The kernel calls a connection translated only if its destination is another one than before.
-    changed = (where, port) != (packet.destination, packet.destination_port)
+    changed = (where, ports) != (packet.destination, packet.destination_ports)
     return replace(
         packet,
         destination=where,
-        destination_port=port,
-        destination_ports=to.port_text if port is None else "",
+        destination_ports=ports,
         redirected=True,
         ctstates=packet.ctstates | {"DNAT"} if changed else packet.ctstates,
     )
@@ -228,7 +227,7 @@ class Snat(Target):
             replace(
                 packet,
                 source=each or packet.source,
-                source_port=None,
+                source_ports=ANY_PORT,
                 ctstates=packet.ctstates if each == packet.source else packet.ctstates | {"SNAT"},
             )
             for each in self.to.each_address()
@@ -255,7 +254,9 @@ class Masquerade(Target):
 
     def act(self, packet: InFlight) -> tuple[InFlight, ...]:
         """The new source is the walk's to say, if it is known at all."""
-        return (replace(packet, source_known=False, source_port=None, ctstates=packet.ctstates | {"SNAT"}),)
+        return (
+            replace(packet, source_known=False, source_ports=ANY_PORT, ctstates=packet.ctstates | {"SNAT"}),
+        )
 
 
 @dataclass(frozen=True, slots=True)
