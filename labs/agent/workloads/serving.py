@@ -67,6 +67,7 @@ class Server:
         self._listening: list[socket.socket] = []
         self._again = 0.0  # when to listen again; 0: listens, or never
         self._end = 0.0  # when to end; 0: not yet
+        self._obey_signals()
 
     def listen(self, ports: Ports) -> None:
         """Open all ports; raises OSError."""
@@ -86,13 +87,6 @@ class Server:
 
     def serve(self) -> None:
         """Until told to end; call ``listen`` first."""
-        woken, waker = socket.socketpair()
-        woken.setblocking(False)
-        waker.setblocking(False)
-        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-        for signum in ENDS:
-            signal.signal(signum, self._terminate)
-        self._selector.register(woken, selectors.EVENT_READ, lambda _: woken.recv(BLOCK))
         while not self._end or time.monotonic() < self._end:
             for key, events in self._selector.select(self._timeout()):
                 key.data(events)
@@ -100,6 +94,16 @@ class Server:
                 self._again = 0.0
                 self.listen(self._ports)
         self._close()
+
+    def _obey_signals(self) -> None:
+        """From the beginning: whoever is told to end while it starts ends well, too."""
+        woken, waker = socket.socketpair()
+        woken.setblocking(False)
+        waker.setblocking(False)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        for signum in ENDS:
+            signal.signal(signum, self._terminate)
+        self._selector.register(woken, selectors.EVENT_READ, lambda _: woken.recv(BLOCK))
 
     def _terminate(self, _signum: int, _frame: FrameType | None) -> None:
         self._end = self._end or time.monotonic() + self._linger
