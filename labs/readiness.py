@@ -84,7 +84,7 @@ class Watched:
         """(machine to ask from, what it asks, URL) of the example's ClusterIP and NodePort."""
         service = await self.client.get("Service", "appname-backend-svc", EXAMPLE)
         port, worker = service["spec"]["ports"][0], plan.workers[0]
-        inside = f"http://{service['spec']['clusterIP']}:{port['port']}/"
+        inside = f"http://{service['spec']['clusterIP']}/"
         outside = f"http://{worker.address}:{port['nodePort']}/"
         return [(worker.name, "ClusterIP", inside), ("client", "NodePort", outside)]
 
@@ -132,13 +132,13 @@ def ready(obj: Object) -> bool:
 
 
 async def answer(machine: Machine, url: str) -> str:
-    """The first answer to `url` from that machine; raises NotReady. Rules may be a moment behind Pods."""
+    """The name of the pod that answers `url` first; raises NotReady. Rules may be a moment behind Pods."""
     end = asyncio.get_running_loop().time() + DEADLINE
     argv = ["curl", "--silent", "--show-error", "--fail", "--max-time", "2", url]
     while True:
         done = await asyncio.to_thread(machine.run, argv, check=False)
         if done.returncode == 0:
-            return done.stdout.splitlines()[0] if done.stdout else ""
+            return next(iter(done.stdout.split()), "")
         if asyncio.get_running_loop().time() > end:
             raise NotReady([f"an answer from {url} on {machine.name} ({done.stderr.strip()})"])
         await asyncio.sleep(0.02)

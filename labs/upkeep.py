@@ -96,7 +96,7 @@ def _unchanged(running: Inventory, nodes: int | None) -> Inventory:
 def _alone(home: Home) -> Iterator[None]:
     """Two `lab up` at once: the second waits here, then finds the first one's cluster running."""
     with open(home.path / "up.lock", "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.lockf(file, fcntl.LOCK_EX)  # not flock: lab init is forked while we hold it
         yield
 
 
