@@ -6,7 +6,7 @@ A node that could not be read ends the check as *broken*, and only a check that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import lru_cache
 
 from checker.errors import Broken
 from checker.evidence import Evidence, Reading
@@ -31,10 +31,10 @@ class Node:
             )
         return self._reading.texts.get(name, "")
 
-    @cached_property
+    @property
     def ruleset(self) -> Ruleset:
         """The node's iptables rules, with their counters."""
-        return iptables_save.parse(self.text("rules"))
+        return _parsed(self.text("rules"))
 
     @property
     def mode(self) -> str:
@@ -51,6 +51,12 @@ class Node:
         """The local addresses on which a process of this node listens on a TCP port (``ss -lnt``)."""
         columns = (line.split() for line in self.text("sockets").splitlines())
         return [each[3] for each in columns if len(each) > 3 and each[3].rpartition(":")[2] == str(port)]
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Ruleset:
+    """Each check sees views of its own, so the same text comes many times; a ruleset is never changed."""
+    return iptables_save.parse(text)
 
 
 class Nodes:

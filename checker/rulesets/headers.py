@@ -88,7 +88,7 @@ class Ports(Match):
         return f"{kind[self.side]} {spans}"
 
     def test(self, packet: InFlight) -> Answer:
-        """Whether a port lies in a span; not known where all that is known of it is a span across the edge."""
+        """Whether a port lies in a span; not known if all one knows of it is a span across the edge."""
         ports = {
             "source": (packet.source_ports,),
             "destination": (packet.destination_ports,),

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from checker.rulesets.given import Arity, Given
+from checker.rulesets.marks import FULL
 from checker.rulesets.match_options import number_and_mask
 from checker.rulesets.prefix import address
 from checker.rulesets.targets import (
-    FULL,
     Dnat,
     Masquerade,
     Note,
