@@ -97,10 +97,10 @@ class Server:
 
     def _obey_signals(self) -> None:
         """From the beginning: whoever is told to end while it starts ends well, too."""
-        woken, waker = socket.socketpair()
+        woken, self._waker = socket.socketpair()
         woken.setblocking(False)
-        waker.setblocking(False)
-        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for signum in ENDS:
             signal.signal(signum, self._terminate)
         self._selector.register(woken, selectors.EVENT_READ, lambda _: woken.recv(BLOCK))

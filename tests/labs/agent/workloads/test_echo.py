@@ -47,12 +47,21 @@ def free_port(kind: socket.SocketKind) -> int:
 
 @pytest.fixture
 def echo() -> Iterator[Running]:
+    yield from running()
+
+
+@pytest.fixture
+def lingering() -> Iterator[Running]:
+    yield from running("--linger=1")
+
+
+def running(*more: str) -> Iterator[Running]:
     ports = [free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)]
     code = "import sys; from labs.agent.workloads.echo import main; sys.exit(main(sys.argv[1:]))"
     flags = [f"--{name}={port}" for name, port in zip(("http", "tcp", "udp"), ports, strict=True)]
     environment = {**os.environ, "POD_NAME": NAME, "NODE_NAME": "worker-1"}
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *flags], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", code, *flags, *more], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     assert "listens" in process.stdout.readline()
@@ -164,3 +173,9 @@ def test_a_port_in_use_is_named(echo: Running) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Address already in use" in done.stderr
+
+
+def test_it_may_serve_on_for_a_while_after_sigterm(lingering: Running) -> None:
+    lingering.process.send_signal(signal.SIGTERM)
+    assert lingering.ask("/")[0] == 200
+    assert lingering.process.wait(5) == 0
