@@ -1,20 +1,14 @@
-"""The modes there are. A mode's package is imported when it is asked for: the others cost nothing."""
+"""The modes there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from labs.proxy.config import ConfigInvalid
+from labs.proxy.iptables.mode import IptablesMode
 from labs.proxy.mode import Mode, Setup
 
-
-def _iptables(setup: Setup) -> Mode:
-    from labs.proxy.iptables.mode import IptablesMode
-
-    return IptablesMode(setup)
-
-
-MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": _iptables}
+MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": IptablesMode}
 
 DEFAULT = "iptables"
 

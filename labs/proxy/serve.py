@@ -1,4 +1,8 @@
-"""``kube-proxy``: reads flags and file, connects to the API, and runs until it is told to stop."""
+"""``kube-proxy``: reads flags and file, connects to the API, and runs until it is told to stop.
+
+Imports stand at the top, heavy ones too: the lab's init imports this module once, and every node's
+kube-proxy, forked from it, shares the pages.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,21 @@ import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
 from labs.errors import LabError
+from labs.kube.client import Client
 from labs.proxy.config import ConfigInvalid, as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.flags import CommandLine, parse
 from labs.proxy.log import set_up
 from labs.proxy.mode import Run, Setup
 from labs.proxy.modes import MODES, mode
+from labs.proxy.proxy import KubeProxy
 from labs.proxy.state import Family
 from vm.command import run_async
 from vm.errors import MachineError
-
-if TYPE_CHECKING:
-    from labs.kube.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +103,6 @@ async def families(run: Run) -> tuple[Family, ...]:
 
 async def serve(config: KubeProxyConfiguration) -> None:
     """Run until cancelled."""
-    from labs.proxy.proxy import KubeProxy
-
     if not config.mode:
         log.warning(DEFAULTED)
     name = (config.hostname_override or platform.node()).strip().lower()
@@ -115,8 +115,6 @@ async def serve(config: KubeProxyConfiguration) -> None:
 
 async def connect(config: KubeProxyConfiguration) -> Client:
     """A client as the configuration says: a kubeconfig, or the service account of the pod we run in."""
-    from labs.kube.client import Client
-
     path = config.client_connection.kubeconfig
     if not path and "KUBERNETES_SERVICE_HOST" not in os.environ:
         raise ConfigInvalid(
