@@ -75,13 +75,13 @@ def mount_memory(target: str | Path, mode: str) -> None:
 
 def hide(places: Mapping[str, str], kept: Iterable[Path]) -> None:
     """Put memory over these places (path → mode), and what is to be kept of them back where it was."""
-    with _opened(outermost(path for path in kept if hidden(path, places))) as opened:
+    shown = outermost(path for path in kept if hidden(path, places))
+    with _held(shown) as trees:
         for place_, mode in places.items():
             appear(Path(place_), folder=True)
             mount_memory(place_, mode)
-        for path, descriptor in opened.items():
-            appear(path, folder=_is_folder(descriptor))
-            syscalls.bind(f"/proc/self/fd/{descriptor}", path)
+        for path, tree in zip(shown, trees, strict=True):
+            _show(tree, path)
 
 
 def needed() -> list[Path]:
@@ -118,20 +118,19 @@ def place(path: str, text: str) -> None:
 
 def attach(mounts: Sequence[Mount]) -> None:
     """Mount a pod's volumes in this order; the mount namespace is the pod's own."""
-    with _opened({Path(mount.source) for mount in mounts if mount.kind == "bind"}) as sources:
+    with _held(mount.source for mount in mounts if mount.kind == "bind") as trees:
+        sources = iter(trees)
         for mount in mounts:
             _attach(mount, sources)
 
 
-def _attach(mount: Mount, sources: Mapping[Path, int]) -> None:
+def _attach(mount: Mount, sources: Iterator[int]) -> None:
     target = Path(os.path.realpath(mount.target))
     if mount.kind == "tmpfs":
         appear(target, folder=True)
         mount_memory(target, "0777")
     else:
-        source = sources[Path(mount.source)]
-        appear(target, folder=_is_folder(source))
-        syscalls.bind(f"/proc/self/fd/{source}", target)
+        _show(next(sources), target)
     if mount.readonly:
         syscalls.set_readonly(target)
 
@@ -202,18 +201,17 @@ def _allow_writing(mounts: Iterable[str]) -> None:
             syscalls.set_readonly(path, readonly=False, recursive=False)
 
 
-def _is_folder(descriptor: int) -> bool:
-    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+def _show(tree: int, path: Path) -> None:
+    appear(path, folder=stat.S_ISDIR(os.fstat(tree).st_mode))
+    syscalls.move_mount(tree, path)
 
 
 @contextlib.contextmanager
-def _opened(paths: Iterable[Path]) -> Iterator[dict[Path, int]]:
-    """Hold on to files by descriptors, through which they stay reachable when their paths no longer are."""
-    opened: dict[Path, int] = {}
-    try:
+def _held(paths: Iterable[str | Path]) -> Iterator[list[int]]:
+    """Hold on to files and folders, in this order, while the places they came from are hidden or left."""
+    with contextlib.ExitStack() as stack:
+        trees = []
         for path in paths:
-            opened[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        yield opened
-    finally:
-        for descriptor in opened.values():
-            os.close(descriptor)
+            trees.append(syscalls.open_tree(path))
+            stack.callback(os.close, trees[-1])
+        yield trees

@@ -38,7 +38,10 @@ class MountFlag(IntFlag):
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
-_MOUNT_SETATTR = 442  # the same number on every architecture, as of all calls younger than Linux 5.0
+# The same numbers on every architecture, as of all calls younger than Linux 5.0.
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_OPEN_TREE_CLONE = 1
+_MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOUNT_ATTR_RDONLY = 0x1
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
@@ -76,6 +79,23 @@ def mount(source: str, target: str | Path, kind: str = "", flags: int = 0, data:
 def bind(source: str | Path, target: str | Path) -> None:
     """See the file or folder, with all that is mounted in it, at ``target`` too."""
     mount(str(source), target, flags=MountFlag.BIND | MountFlag.REC)
+
+
+def open_tree(path: str | Path) -> int:
+    """open_tree(2), Linux 5.2: a descriptor for a copy of what is seen there, with all that is mounted in it.
+
+    It stays what it is when its path, or the whole tree it came from, is no longer to be seen.
+    """
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE)
+    where = (ctypes.c_int(_AT_FDCWD), os.fsencode(path))
+    return _checked(_libc.syscall(ctypes.c_long(_OPEN_TREE), *where, flags), path)
+
+
+def move_mount(tree: int, target: str | Path) -> None:
+    """move_mount(2): let an opened tree be seen at ``target``."""
+    source = (ctypes.c_int(tree), b"")
+    where = (ctypes.c_int(_AT_FDCWD), os.fsencode(target), ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH))
+    _checked(_libc.syscall(ctypes.c_long(_MOVE_MOUNT), *source, *where), target)
 
 
 def umount(target: str | Path) -> None:
@@ -117,7 +137,8 @@ def set_parent_death_signal(signum: int) -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0))
 
 
-def _checked(result: int, path: str | Path = "") -> None:
+def _checked(result: int, path: str | Path = "") -> int:
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(path) or None)
+    return result

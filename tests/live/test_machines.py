@@ -378,6 +378,16 @@ def test_a_machine_whose_first_process_is_killed_is_there_again_with_its_rules(c
     assert "1 received" in cluster.on("balancer", "ping -c 1 -W 2 worker-1")
 
 
+def test_code_that_lives_in_a_hidden_place_is_seen_where_it_is_and_read_only(fresh: Cluster) -> None:
+    code = fresh.home.parent / "code"
+    code.mkdir()
+    (code / "mark").write_text("here\n")
+    words = [*fresh.before, "env", f"PYTHONPATH={code}", *fresh.words("start")[len(fresh.before) :]]
+    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    assert fresh.on("worker-1", f"cat {code}/mark; ls {code.parent}") == "here\ncode\n"
+    assert "Read-only" in fresh.on("worker-1", f"touch {code}/x")
+
+
 def test_a_second_start_in_the_same_folder_is_refused(cluster: Cluster) -> None:
     done = cluster("start", check=False)
     assert done.returncode == 1
