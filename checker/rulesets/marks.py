@@ -1,4 +1,4 @@
-"""Targets that change what the kernel keeps beside a packet: its mark, its connection's mark, whether it is tracked."""
+"""Targets that change what the kernel keeps beside a packet: its mark, its connection and that one's mark."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

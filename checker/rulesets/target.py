@@ -1,8 +1,8 @@
 """What a rule does with a packet that meets it.
 
-`act` gives the packet afterwards: several, equally likely, where the kernel chooses one. `ends` is the verdict with
-which the packet leaves the base chain, "" where it goes on with the next rule. Jumps and RETURN are the walk's
-business: a target does not know the chain it stands in.
+`act` gives the packet afterwards: several, equally likely, where the kernel chooses one. `ends` is the
+verdict with which the packet leaves the base chain, "" where it goes on with the next rule. Jumps and RETURN
+are the walk's business: a target does not know the chain it stands in.
 """
 
 from dataclasses import dataclass
