@@ -56,7 +56,7 @@ def _container_reason(status: Object, reason: str) -> str:
             reason = state["waiting"]["reason"]
         elif state.get("terminated"):
             reason = _ended(state["terminated"])
-        elif container.get("ready") and state.get("running"):
+        elif container.get("ready") and state.get("running") is not None:
             has_running = True
     if reason == COMPLETED and has_running:
         return RUNNING if _is_true(status, "Ready") else "NotReady"

@@ -9,6 +9,7 @@ client that saw that version missed nothing, and one that did not gets 410.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from functools import cached_property
 from labs.kube.objects import Object, Stored, stored
 from labs.kube.status import expired
 
-WINDOW = 2000  # events kept of each kind
+WINDOW = 2000  # events kept of each kind, at most
+KEPT = 300.0  # seconds an event is kept; etcd, under the real server, compacts after as long
 BACKLOG = 10_000  # events a watcher may be behind before it is cut off and has to list again
 
 
@@ -28,6 +30,7 @@ class Event:
     version: int
     old: Stored | None
     new: Stored | None
+    moment: float = field(default_factory=time.monotonic)  # seconds, of no date
 
     @cached_property
     def gone(self) -> Stored:
@@ -87,7 +90,7 @@ class History:
         """Keep the event and pass it to those who watch."""
         events = self._events.setdefault(kind, deque())
         events.append(event)
-        if len(events) > self._window:
+        while len(events) > self._window or events[0].moment < event.moment - KEPT:
             self._floor[kind] = events.popleft().version
         for watcher in self._watchers.get(kind, ()):
             watcher.offer(event)

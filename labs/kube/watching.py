@@ -48,6 +48,8 @@ class Watching:
             await response.prepare(self.request)
             await response.write(b"".join(encoder("ADDED", state) for state in initial) + self._initial_end())
             await self._follow(watcher, response, encoder)
+        except ConnectionError:
+            pass  # the client has gone, as watchers do
         finally:
             self.store.history.leave(watcher)
         return response
