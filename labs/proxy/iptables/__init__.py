@@ -1,14 +1,16 @@
-"""The iptables mode: every Service a few rules, every endpoint a chain, chosen by ``statistic``.
+"""The iptables mode: a Service is a few rules, an endpoint a chain, and ``statistic`` chooses.
 
-In the order a packet meets them:
+What is written, in the order in which a packet meets it:
 
-    names      what the chains are called
     static     the chains that every node has, the jumps into them, the canary
-    service    the rules of one Service port
-    endpoints  the rules that choose one of its endpoints
-    rules      all of it: facts in, a whole ruleset out, pure
-    ruleset    chains as data; what changed between two of them; the text for iptables-restore
-    apply      the door to the kernel: iptables-restore, iptables-save
-    mode       when to write what: full, partial or nothing
-    cleanup    how it all goes away again
+    dispatch   a Service port's rules in the chains that all share: known by its destination
+    chains     a Service port's own chains: from outside, source ranges, policies
+    endpoints  the choice of one endpoint, and the way there
+
+What they stand on: ``names`` (what chains are called), ``options`` and ``host`` (what the operator wants
+and the node can), ``subject`` (one Service port and all that its rules depend on).
+
+How it gets into the kernel: ``rules`` (facts in, a whole ruleset out, pure), ``ruleset`` (chains as data,
+the difference of two, the text), ``apply`` (the door: iptables-restore, iptables-save), ``mode`` (when to
+write everything, a part, nothing), ``cleanup`` (how it all goes away).
 """
