@@ -11,7 +11,9 @@ from functools import lru_cache
 from checker.errors import Broken
 from checker.evidence import Evidence, Reading
 from checker.rulesets import iptables_save
-from checker.rulesets.model import Ruleset
+from checker.rulesets.model import Ruleset, RulesetError
+
+UNDO = "take back what was added to them by hand, or `lab down; lab up`"
 
 
 class Node:
@@ -34,7 +36,10 @@ class Node:
     @property
     def ruleset(self) -> Ruleset:
         """The node's iptables rules, with their counters."""
-        return _parsed(self.text("rules"))
+        try:
+            return _parsed(self.text("rules"))
+        except RulesetError as error:
+            raise Broken(f"the rules of {self.name} cannot be understood: {error}", UNDO) from error
 
     @property
     def mode(self) -> str:
