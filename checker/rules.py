@@ -12,9 +12,9 @@ from fractions import Fraction
 
 from checker.errors import Broken
 from checker.expectations import wrong
-from checker.nodes import Node, Nodes
+from checker.nodes import UNDO, Node, Nodes
 from checker.rulesets.memory import Random
-from checker.rulesets.model import Place, Rule
+from checker.rulesets.model import Place, Rule, RulesetError
 from checker.rulesets.outcome import Outcome
 from checker.rulesets.packet import Packet
 from checker.rulesets.targets import Masquerade, SetMark
@@ -43,17 +43,11 @@ class Rules:
         Ends the check as broken if the rules lead nowhere: nothing can be said of an answer about them then.
         """
         at = node or self.nodes.workers[0]
-        packet = Packet(
-            source=self.client,
-            destination=at.address,
-            destination_port=port,
-            in_interface="eth0",
-            local=(at.address,),
-            masquerade_as=at.address,
-        )
-        found = [
-            _route(outcome) for outcome in walk(at.ruleset, packet).outcomes if outcome.verdict == "DNAT"
-        ]
+        try:
+            outcomes = walk(at.ruleset, self._packet(port, at)).outcomes
+        except RulesetError as error:
+            raise Broken(f"the rules of {at.name} cannot be followed: {error}", UNDO) from error
+        found = [_route(outcome) for outcome in outcomes if outcome.verdict == "DNAT"]
         if not found:
             raise Broken(
                 f"the rules of {at.name} lead port {port} to no pod",
@@ -61,6 +55,16 @@ class Rules:
                 f"`lab shell {at.name} -- tail /var/log/kube-proxy.log` shows what kube-proxy did",
             )
         return found
+
+    def _packet(self, port: int, node: Node) -> Packet:
+        return Packet(
+            source=self.client,
+            destination=node.address,
+            destination_port=port,
+            in_interface="eth0",
+            local=(node.address,),
+            masquerade_as=node.address,
+        )
 
     def chances(self, chain: str, node: Node | None = None) -> list[Fraction]:
         """The probability written in each choice of a KUBE-SVC chain, in order; 1 where none is written."""

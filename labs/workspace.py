@@ -58,12 +58,13 @@ class Desk:
     def start(self, variant: Variant) -> list[str]:
         """Lay the notebook and an empty sheet of answers out; gives what was done, a line each.
 
-        What lies there from the same variant stays; what is from another one is moved to a backup.
+        What lies there from the same variant stays; what is from another one, or from nobody knows which
+        (the state was purged), is moved to a backup.
         """
         done = []
         before = self.variant()
         with self._alone():
-            if before is not None and before != variant:
+            if before != variant:
                 done += self._put_away()
             _write(self.state / "variant.json", json.dumps(variant.to_json(), indent=2) + "\n")
             for file, text in ((self.notebook, self._notebook), (self.answers, self._sheet)):

@@ -55,6 +55,14 @@ def test_a_port_that_leads_nowhere_cannot_be_judged():
         rules.routes(31103)
 
 
+@pytest.mark.parametrize("text", ["*nat\n-A", "*nat\n:X\nwhat is this", "-A PREROUTING -j DROP"])
+def test_rules_that_cannot_be_read_are_broken_and_never_a_fault_of_the_check(text):
+    evidence = PAPER.evidence()
+    nodes = tuple(replace(node, texts={**node.texts, "rules": text}) for node in evidence.nodes)
+    with pytest.raises(Broken, match="the rules of worker-1 cannot be understood"):
+        seen(replace(evidence, nodes=nodes))[2].routes(31103)
+
+
 def test_connections_are_summed_over_the_nodes():
     assert list(seen(PAPER.evidence())[3].connections().values()) == [30, 33, 36]
 

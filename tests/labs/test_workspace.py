@@ -63,6 +63,14 @@ def test_another_variant_moves_what_was_there_to_a_backup(begun):
     assert begun.hint("mode")[0] == 1
 
 
+def test_what_was_left_by_a_purged_lab_is_moved_to_a_backup(begun):
+    begun.record("mode", "iptables")
+    (begun.state / "variant.json").unlink()
+    begun.start(LAB.variant(5))
+    assert "mode: iptables" in (backups(begun)[0] / "answers.yaml").read_text()
+    assert not any(values(begun).values())
+
+
 def test_reset_twice_in_a_second_keeps_both(begun):
     begun.record("mode", "one")
     begun.reset()
