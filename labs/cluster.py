@@ -25,7 +25,14 @@ from vm.plan import Node, Plan
 from vm.spawn import Spawn
 
 TABLE = {**WORKLOADS, "kube-proxy": "labs.proxy.serve:main"}
-PRELOAD = ("labs.daemons", "labs.proxy.serve", *sorted({entry.partition(":")[0] for entry in TABLE.values()}))
+# The API client's packages are imported late by whoever uses them; shared, they cost each daemon 16 MB less.
+CLIENT = ("kubernetes.aio.client", "kubernetes.aio.config")
+PRELOAD = (
+    "labs.daemons",
+    "labs.agent.serve",
+    *sorted({entry.partition(":")[0] for entry in TABLE.values()}),
+    *CLIENT,
+)
 SERVICE_ADDRESS = "10.96.0.1"  # of default/kubernetes: the first of the Service range
 AUTHORITY = "/run/lab/ca.crt"  # on a node: the certificate by which the agent knows the API
 CONTROL_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
