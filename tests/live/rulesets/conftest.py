@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--net", "--kill-child")
+# An ordinary user's PATH on Debian lacks the folders in which iptables lies.
+PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--net", "--kill-child", "env", f"PATH={PATH}")
 
 
 class Node:
@@ -54,10 +57,15 @@ def node() -> Iterator[Node]:
         yield running
 
 
+@pytest.fixture
+def in_namespace() -> tuple[str, ...]:
+    return IN_NAMESPACE
+
+
 @pytest.fixture(params=["nft", "legacy"])
 def variant(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if not shutil.which(f"iptables-{name}-restore", path="/usr/sbin:/sbin:/usr/bin:/bin"):
+    if not shutil.which(f"iptables-{name}-restore", path=PATH):
         pytest.skip(f"iptables-{name} is not installed")
     if subprocess.run(
         [*IN_NAMESPACE, f"iptables-{name}", "-t", "nat", "-L"], capture_output=True, check=False

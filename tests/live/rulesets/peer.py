@@ -26,7 +26,7 @@ def set_up(side: str) -> None:
     if side == "server":
         # An answer to a closed port would come back through the node's rules and be counted there.
         rules = f"*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -p udp --sport {FENCE} -j ACCEPT\nCOMMIT\n"
-        subprocess.run(["iptables-restore"], input=rules, text=True, check=True)
+        subprocess.run(["iptables-nft-restore"], input=rules, text=True, check=True)
 
 
 def seen(frame: bytes) -> list[object]:

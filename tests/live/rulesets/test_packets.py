@@ -75,7 +75,7 @@ TREES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
             *PASSING,
             "-p udp -j DNAT --to-destination 10.9.1.2:8080",
             "-j DNAT --to-destination 10.9.1.3",
-            "-p udp -j DNAT --to-destination 10.9.1.2-10.9.1.3:8000-8080",
+            "-p udp -j DNAT --to-destination 10.9.1.2-10.9.1.3:8081-8090",
             "-p udp -j DNAT --to-destination 10.9.0.1:8080",
             "-p udp -j REDIRECT --to-ports 8080",
             "-j MARK --or-mark 0x4000",
@@ -182,7 +182,7 @@ def refused(outcome: Outcome, packet: Packet, answer: dict[str, Any]) -> bool:
     return found == ([(UNREACHABLE, error)] if error else [])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(payload=payloads(), where=PACKETS)
 def test_the_kernel_meets_the_rules_of_one_of_the_walks_paths(
     node: Any, variant: str, payload: str, where: tuple[str, int]

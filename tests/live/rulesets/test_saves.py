@@ -12,14 +12,13 @@ from checker.rulesets.iptables_save import parse
 pytestmark = [pytest.mark.live]
 
 PAYLOADS = sorted((Path(__file__).parents[2] / "checker/rulesets/payloads").glob("*.payload"))
-IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
 
 
-def loaded_and_saved(variant: str, payload: Path) -> str:
+def loaded_and_saved(in_namespace: tuple[str, ...], variant: str, payload: Path) -> str:
     tool = f"ip{'6' if payload.stem.endswith('ipv6') else ''}tables-{variant}"
     script = f"{tool}-restore --noflush && {tool}-save"
     done = subprocess.run(
-        [*IN_NAMESPACE, "sh", "-c", script],
+        [*in_namespace, "sh", "-c", script],
         input=payload.read_text(),
         text=True,
         capture_output=True,
@@ -30,5 +29,10 @@ def loaded_and_saved(variant: str, payload: Path) -> str:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=[path.stem for path in PAYLOADS])
-def test_what_the_kernel_has_equals_what_was_written(payload: Path, variant: str) -> None:
-    assert parse(loaded_and_saved(variant, payload)).normal() == parse(payload.read_text()).normal()
+def test_what_the_kernel_has_equals_what_was_written(
+    in_namespace: tuple[str, ...], payload: Path, variant: str
+) -> None:
+    assert (
+        parse(loaded_and_saved(in_namespace, variant, payload)).normal()
+        == parse(payload.read_text()).normal()
+    )
