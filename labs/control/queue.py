@@ -18,6 +18,7 @@ from labs.kube.informer import Key
 log = logging.getLogger(__name__)
 
 FIRST_DELAY, LAST_DELAY = 0.01, 5.0  # seconds before a failed look is repeated (Kubernetes: 5 ms to 1000 s)
+REMEMBERED = 1000  # starts, before the old ones are forgotten
 EXPECTED = {"Conflict", "NotFound", "AlreadyExists"}  # somebody else was faster: look again, say nothing
 
 
@@ -96,6 +97,8 @@ class WorkQueue:
         if rest > 0:
             self.add_after(key, rest)
             return True
+        if len(self._started) > REMEMBERED:  # those that were due long ago keep no pace
+            self._started = {key: at for key, at in self._started.items() if at + self._pace > now}
         self._started[key] = now
         return False
 

@@ -117,6 +117,8 @@ class World:
         except ApiError as error:
             if error.reason == "NotFound":
                 self[kind].remove(known)
+            else:
+                self._made.append((asyncio.get_running_loop().time() + CONFIRM, made))
             return
         if uid(found) != uid(known):
             self[kind].remove(known)
