@@ -82,7 +82,8 @@ class Decoder:
         if not isinstance(value, dict) or type_.item is None:
             raise self._mismatch(value, type_, path, struct)
         for name, item in list(value.items()):
-            value[name] = self._value(item, type_.item, f"{path}.{name}", struct)
+            given = "" if item is None and type_.item.form == "string" else item  # as Go reads it
+            value[name] = self._value(given, type_.item, f"{path}.{name}", struct)
 
     def _bytes(self, value: Any, type_: Type, path: str, struct: Model) -> None:
         if not isinstance(value, str):
