@@ -72,12 +72,12 @@ def _let_go(plumbing: Plumbing) -> None:
     os.umask(0o022)
     for number, descriptor in enumerate(plumbing.stdio):
         os.dup2(descriptor, number)
-    _close_all_but({plumbing.report, *plumbing.sockets.values()})
+    close_all_but({plumbing.report, *plumbing.sockets.values()})
     if os.isatty(0):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _close_all_but(kept: set[int]) -> None:
+def close_all_but(kept: set[int]) -> None:
     """Close what lies above stderr and between the kept ones.
 
     The zygote's sockets and selector, as Python objects, stay: their destructors would close numbers that are

@@ -17,14 +17,14 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setproctitle import setproctitle
 
 from vm import command, host, network, rootfs, syscalls
-from vm.child import ENVIRONMENT, Ending
+from vm.child import ENVIRONMENT, Ending, close_all_but
 from vm.conversation import listen
 from vm.errors import HostCannot, MachineError
 from vm.lock import Lock, Process
@@ -44,7 +44,7 @@ class Story:
     """What `lab init` tells the caller of `start` meanwhile: a JSON object a line, through a pipe."""
 
     def __init__(self, pipe: int) -> None:
-        self._pipe = pipe
+        self.pipe = pipe
 
     def step(self, text: str) -> None:
         """This is done."""
@@ -61,13 +61,13 @@ class Story:
         self._close()
 
     def _tell(self, words: JSON) -> None:
-        if self._pipe >= 0:
-            os.write(self._pipe, json.dumps(words).encode() + b"\n")
+        if self.pipe >= 0:
+            os.write(self.pipe, json.dumps(words).encode() + b"\n")
 
     def _close(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-        self._pipe = -1
+        if self.pipe >= 0:
+            os.close(self.pipe)
+        self.pipe = -1
 
 
 def begin(spec: ClusterSpec, lock: Lock, pipe: int) -> int:
@@ -82,6 +82,7 @@ def begin(spec: ClusterSpec, lock: Lock, pipe: int) -> int:
 def _outer(spec: ClusterSpec, lock: Lock, story: Story) -> int:
     try:
         _detach(spec.home / "log")
+        close_all_but({lock.descriptor, story.pipe, *(door.fileno() for door in spec.sockets.values())})
         _leave_namespaces()
         inner = os.fork()
         if inner == 0:
@@ -145,16 +146,22 @@ def _inner(spec: ClusterSpec, story: Story) -> None:
     zygote = _Lab(spec, story)
     listen(zygote, SOCKET)
     for daemon in spec.daemons:
-        if daemon.entry:
-            importlib.import_module(daemon.entry.partition(":")[0])
+        _load([daemon.entry.partition(":")[0]] if daemon.entry else [])
         zygote.spawn(daemon)
-    for module in spec.preload:
-        importlib.import_module(module)
+    _load(spec.preload)
     story.step("the daemons' packages")
-    gc.freeze()  # so that no garbage collection writes to the pages that children share
     for machine in spec.machines:
         zygote.spawn(_process(spec, machine))
     zygote.serve()
+
+
+def _load(modules: Sequence[str]) -> None:
+    """Import for all children to come; frozen, so that no collection of garbage writes to the shared pages."""
+    gc.disable()
+    for module in modules:
+        importlib.import_module(module)
+    gc.freeze()
+    gc.enable()
 
 
 def _see_the_lab(spec: ClusterSpec) -> None:
