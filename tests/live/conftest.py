@@ -145,3 +145,9 @@ def fresh(tmp_path: Path) -> Iterator[Lab]:
     yield own
     own.run("down", "--purge")
     shutil.rmtree(own.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def lab_of() -> Callable[[Path, tuple[str, ...]], Lab]:
+    """A lab of another state folder, by another command."""
+    return Lab

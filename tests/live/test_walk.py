@@ -33,7 +33,18 @@ def first(pattern: str, text: str) -> str:
 def test_kube_proxy_is_a_pod_on_every_node_with_the_nodes_own_address(lab):
     printed = lab.kubectl("-n", "kube-system", "get", "pod", "-l", "k8s-app=kube-proxy", "-o", "wide")
     header, *rows = printed.splitlines()
-    assert header.split() == "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES".split()
+    columns = (
+        "NAME",
+        "READY",
+        "STATUS",
+        "RESTARTS",
+        "AGE",
+        "IP",
+        "NODE",
+        "NOMINATED NODE",
+        "READINESS GATES",
+    )
+    assert tuple(re.split(r"\s{2,}", header)) == columns
     assert {tuple(row.split()[i] for i in (1, 2, 5, 6)) for row in rows} == {
         ("1/1", "Running", "192.168.56.10", "control-1"),
         ("1/1", "Running", "192.168.56.11", "worker-1"),
@@ -108,9 +119,8 @@ def test_scaling_to_three_gives_the_probabilities_of_today(lab, on_worker):
         )
         rules = "iptables -t nat -S | grep -- '-A KUBE-SVC' | grep appname-backend-svc"
         lab.until(lambda: probabilities.search(on_worker(rules)), 10, "three endpoints in the chain")
-        script = (
-            "for i in $(seq 300); do curl -s http://192.168.56.12:31103/ | cut -d' ' -f1; done | sort | uniq -c"
-        )
+        requests = "for i in $(seq 300); do curl -s http://192.168.56.12:31103/; done"
+        script = f"{requests} | cut -d' ' -f1 | sort | uniq -c"
         counts = [int(line.split()[0]) for line in lab.on("client", "bash", "-c", script).splitlines()]
         assert len(counts) == 3
         assert sum(counts) == 300
@@ -149,7 +159,7 @@ def test_a_service_without_endpoints_refuses_at_once(lab):
         lab.until(lambda: "30999" in lab.on("worker-1", "iptables-save", "-t", "filter"), 5)
         for machine, url in (("worker-1", f"http://{address}/"), ("client", "http://192.168.56.11:30999/")):
             done = lab.run("shell", machine, "--", "curl", "-sS", "--max-time", "3", url)
-            assert "refused" in done.stderr
+            assert done.returncode == 7, "refused at once is 7 for curl, silence would be 28"
     finally:
         lab.kubectl("delete", "service", "empty")
 
