@@ -22,9 +22,7 @@ def update(registry: Registry, make: Any, obj: dict[str, Any], subresource: str 
     return registry.update(make.target(obj["kind"], obj["metadata"]["name"], subresource), obj)
 
 
-def test_a_new_object_gets_its_identity_and_one_counter_gives_the_version(
-    registry: Registry, make: Any
-) -> None:
+def test_a_new_object_gets_an_identity_and_the_next_version(registry: Registry, make: Any) -> None:
     before = registry.store.version
     first = create(registry, make, make.obj("ConfigMap", "one"))
     second = create(registry, make, make.obj("ConfigMap", "two"))
@@ -229,9 +227,7 @@ def test_a_delete_meant_for_another_object_of_the_name_is_refused(registry: Regi
         delete(registry, make.target("ConfigMap", "one"), DeleteOptions(uid="other"))
 
 
-def test_a_namespace_is_born_furnished_and_takes_nothing_new_while_it_goes(
-    registry: Registry, make: Any
-) -> None:
+def test_a_namespace_is_born_furnished_and_takes_nothing_while_it_goes(registry: Registry, make: Any) -> None:
     create(registry, make, make.obj("Namespace", "shop"))
     assert registry.store.get("ServiceAccount", ("shop", "default"))
     assert registry.store.get("ConfigMap", ("shop", "kube-root-ca.crt"))
