@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -87,12 +88,22 @@ def _outer(spec: ClusterSpec, lock: Lock, story: Story) -> int:
         inner = os.fork()
         if inner == 0:
             _told(story, lambda: _inner(spec, story))
-        elif process := Process.of(inner):
-            lock.name(process)
+        else:
+            _name(inner, lock)
     except (MachineError, OSError) as error:
         story.fail(str(error), getattr(error, "cure", ""))
         return 1
     return 0
+
+
+def _name(inner: int, lock: Lock) -> None:
+    """Note who holds the lock; without its name nobody could end the lab, so then it ends now."""
+    try:
+        if process := Process.of(inner):
+            lock.name(process)
+    except OSError:
+        os.kill(inner, signal.SIGKILL)
+        raise
 
 
 def _told(story: Story, run: Callable[[], None]) -> None:
@@ -156,7 +167,7 @@ def _inner(spec: ClusterSpec, story: Story) -> None:
 
 
 def _load(modules: Sequence[str]) -> None:
-    """Import for all children to come; frozen, so that no collection of garbage writes to the shared pages."""
+    """Import for all children to come; frozen, so that no collection of garbage writes to shared pages."""
     gc.disable()
     for module in modules:
         importlib.import_module(module)

@@ -49,9 +49,10 @@ class Lock:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
-    def name(self, holder: Process) -> None:
-        """Write down who holds it from now on."""
-        os.pwrite(self.descriptor, json.dumps(asdict(holder)).encode().ljust(80) + b"\n", 0)
+    def name(self, holder: Process | None) -> None:
+        """Write down who holds it from now on; always as long, so that a disk that fills cannot refuse it."""
+        words = asdict(holder) if holder else {}
+        os.pwrite(self.descriptor, json.dumps(words).encode().ljust(80) + b"\n", 0)
 
     def close(self) -> None:
         """Let go, unless a forked child has inherited it."""
@@ -63,21 +64,26 @@ def take(home: Path) -> Lock:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.chmod(0o700)
-        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = Lock(os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _wait(lock, home)
+        lock.name(None)  # its last holder is gone
     except OSError as error:
         raise MachineError(
-            f"cannot use the state folder {home}: {error.strerror}", "name another with LAB_HOME"
+            f"cannot use the state folder {home}: {error.strerror}",
+            "make room there, or name another with LAB_HOME",
         ) from error
+    return lock
+
+
+def _wait(lock: Lock, home: Path) -> None:
     deadline = time.monotonic() + PROBES_TAKE
-    while not _try(descriptor, fcntl.LOCK_EX):
+    while not _try(lock.descriptor, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
-            os.close(descriptor)
+            lock.close()
             raise AlreadyRunning(
                 f"a lab is running or starting in {home}", "`lab status` shows it, `lab down` ends it"
             )
         time.sleep(0.01)
-    os.ftruncate(descriptor, 0)  # its last holder is gone
-    return Lock(descriptor)
 
 
 def held(home: Path) -> bool:

@@ -430,6 +430,21 @@ def test_a_host_that_refuses_namespaces_is_told_with_a_cure(fresh: Cluster) -> N
     assert cure
 
 
+@pytest.mark.parametrize("free", [0, 1], ids=["nothing free", "room for the lock, not for the inventory"])
+def test_a_full_disk_is_one_message_and_leaves_no_process(fresh: Cluster, free: int) -> None:
+    before = host()
+    full = f"""
+        mount -t tmpfs -o size=16k none {fresh.home.parent} && cd {fresh.home.parent} && mkdir home &&
+        head -c {(4 - free) * 4096} /dev/zero > filler; cd /; exec "$@"
+    """
+    words = [*fresh.before, "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", full, "sh"]
+    words += fresh.words("start")[len(fresh.before) :]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert host() == before
+
+
 def host() -> dict[str, object]:
     """What the host's user could notice: devices, mounts, rules, forwarding, and processes of labs."""
     commands = (
