@@ -119,12 +119,7 @@ class Api:
             if text is None:
                 raise no_such_path()
             return answer.raw(text)
-        if path in documents:
-            found = documents[path]()
-        elif parts[0] == "apis" and len(parts) == 2:
-            found = discovery.group(parts[1])
-        else:
-            found = discovery.resources(*(["", *parts[1:2]] if parts[0] == "api" else [*parts[1:3], ""][:2]))
+        found = documents[path]() if path in documents else _group_document(parts)
         if found is None:
             raise no_such_path()
         response = answer.document(found)
@@ -165,3 +160,15 @@ class Api:
         if not isinstance(sent, dict):
             raise StatusError(400, "BadRequest", f"the body must be a {found[3]} object")
         return answer.document(review(found[3], sent, user, self.keyring), 201)
+
+
+def _group_document(parts: list[str]) -> Object | None:
+    """``/api/VERSION``, ``/apis/GROUP`` or ``/apis/GROUP/VERSION``."""
+    match parts:
+        case ["api", version]:
+            return discovery.resources("", version)
+        case ["apis", group]:
+            return discovery.group(group)
+        case ["apis", group, version]:
+            return discovery.resources(group, version)
+    return None

@@ -30,6 +30,7 @@ from labs.kube.tokens import Keyring, User
 log = logging.getLogger(__name__)
 
 STOP_LIMIT = 1.0  # seconds that streams (exec, logs) have to end when the server stops
+GOODBYE_LIMIT = 0.1  # seconds to wait for the other side's end of a TLS connection
 HEADER_LIMIT = 64 * 1024  # bytes of one line: kubectl's label selectors can be long
 API_SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
 
@@ -63,20 +64,31 @@ async def serve(config: ServerConfig, ready: Callable[[], None] | None = None) -
     streams = Streams(registry, keyring.issue(API_SERVER))
     address = f"{config.address}:{config.port}"
     api = Api(keyring, Resources(registry), Subresources(registry, keyring), streams, address)
-    runner = web.ServerRunner(_server(api), shutdown_timeout=STOP_LIMIT)
+    server = _server(api)
+    listeners: list[asyncio.Server] = []
     try:
-        await _listen(runner, config)
+        await _listen(server, config, listeners)
         if ready is not None:
             ready()
         await asyncio.Event().wait()
     finally:
         store.history.end()
-        await runner.cleanup()
+        await _stop(server, listeners)
         await streams.close()
         store.close()
 
 
-def _server(api: Api) -> web.Server:
+async def _stop(server: web.Server[web.BaseRequest], listeners: list[asyncio.Server]) -> None:
+    """Take no more connections, let requests end, say goodbye to clients, but not wait for their answer."""
+    for listener in listeners:
+        listener.close()
+    connections = bool(server.connections)
+    await server.shutdown(STOP_LIMIT)
+    if connections:
+        await asyncio.sleep(GOODBYE_LIMIT * 1.5)
+
+
+def _server(api: Api) -> web.Server[web.BaseRequest]:
     """aiohttp without its router and middlewares: they cost more than most of our requests."""
 
     def make(message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]
@@ -93,14 +105,19 @@ def _server(api: Api) -> web.Server:
     )
 
 
-async def _listen(runner: web.ServerRunner, config: ServerConfig) -> None:
+async def _listen(
+    server: web.Server[web.BaseRequest], config: ServerConfig, listeners: list[asyncio.Server]
+) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(config.certificate, config.key)
     context.set_alpn_protocols(["http/1.1"])
-    await runner.setup()
+    loop = asyncio.get_running_loop()
     for where in config.sockets:
         try:
-            await _site(runner, where, context).start()
+            listener = await loop.create_server(
+                server, sock=_socket(where), ssl=context, ssl_shutdown_timeout=GOODBYE_LIMIT
+            )
+            listeners.append(listener)
         except OSError as error:
             name = f"file descriptor {where}" if isinstance(where, int) else f"{where[0]}:{where[1]}"
             raise CannotListen(
@@ -109,7 +126,5 @@ async def _listen(runner: web.ServerRunner, config: ServerConfig) -> None:
             ) from error
 
 
-def _site(runner: web.ServerRunner, where: int | tuple[str, int], context: ssl.SSLContext) -> web.BaseSite:
-    if isinstance(where, int):
-        return web.SockSite(runner, socket.socket(fileno=where), ssl_context=context)
-    return web.TCPSite(runner, where[0], where[1], ssl_context=context)
+def _socket(where: int | tuple[str, int]) -> socket.socket:
+    return socket.socket(fileno=where) if isinstance(where, int) else socket.create_server(where)

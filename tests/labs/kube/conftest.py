@@ -60,8 +60,12 @@ class ApiServer(LocalServer):
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """One server for a module; its tests use names of their own."""
-    with ApiServer(tmp_path_factory.mktemp("api")) as server:
+    """One server for a module, in its second life: its first objects come from the disk, and the versions
+    of their making are history that is gone. Tests use names of their own."""
+    server = ApiServer(tmp_path_factory.mktemp("api"))
+    with server:
+        pass
+    with server:
         yield server
 
 
