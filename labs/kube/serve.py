@@ -78,7 +78,7 @@ async def serve(config: ServerConfig, ready: Callable[[], None] | None = None) -
         store.close()
 
 
-async def _stop(server: web.Server[web.BaseRequest], listeners: list[asyncio.Server]) -> None:
+async def _stop(server: web.Server, listeners: list[asyncio.Server]) -> None:
     """Take no more connections, let requests end, say goodbye to clients, but not wait for their answer."""
     for listener in listeners:
         listener.close()
@@ -88,7 +88,7 @@ async def _stop(server: web.Server[web.BaseRequest], listeners: list[asyncio.Ser
         await asyncio.sleep(GOODBYE_LIMIT * 1.5)
 
 
-def _server(api: Api) -> web.Server[web.BaseRequest]:
+def _server(api: Api) -> web.Server:
     """aiohttp without its router and middlewares: they cost more than most of our requests."""
 
     def make(message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]
@@ -105,9 +105,7 @@ def _server(api: Api) -> web.Server[web.BaseRequest]:
     )
 
 
-async def _listen(
-    server: web.Server[web.BaseRequest], config: ServerConfig, listeners: list[asyncio.Server]
-) -> None:
+async def _listen(server: web.Server, config: ServerConfig, listeners: list[asyncio.Server]) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(config.certificate, config.key)
     context.set_alpn_protocols(["http/1.1"])
