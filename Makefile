@@ -2,11 +2,12 @@
 # make test    all set-up it needs, then the tests
 # More verbs are in CONTRIBUTING.md. vm/setup.sh is the set-up; a second time it only looks.
 
-LAB   := .venv/bin/lab
-SETUP := PYTHON='$(PYTHON)' sh vm/setup.sh
+LAB    := .venv/bin/lab
+PYTEST := .venv/bin/python -P -m pytest --numprocesses 2 --dist loadgroup
+SETUP  := PYTHON='$(PYTHON)' sh vm/setup.sh
 MAKEFLAGS += --no-print-directory
 
-.PHONY: up setup
+.PHONY: up setup check test live bench
 
 up:
 	@$(SETUP) requirements.lock
@@ -15,3 +16,18 @@ up:
 
 setup:
 	@$(SETUP) requirements-dev.lock
+
+check: setup
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup
+	@$(PYTEST)
+
+live: setup
+	@$(PYTEST) -m live
+
+bench: setup
+	@.venv/bin/python -P tests/bench/bench.py

@@ -1,8 +1,8 @@
 """What a cluster is made of: the plan, turned into machines, services and files.
 
 `lab up` asks for a specification here and hands it to `vm.namespaces`, which knows nothing of Kubernetes.
-Certificates and tokens are made once and stay in the state folder, so that a kubeconfig is good over `lab down`
-and `lab up`.
+Certificates and tokens are made once and stay in the state folder, so that a kubeconfig is good over
+`lab down` and `lab up`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import socket
 from pathlib import Path
 
 import yaml
-from vm.namespaces import ClusterSpec, MachineSpec
 
 from labs.agent.config import WORKLOADS
 from labs.config import Home
@@ -21,6 +20,7 @@ from labs.kube import certificates, tokens
 from labs.kube.certificates import Certificates
 from labs.kube.tokens import Keyring
 from vm import inventory
+from vm.namespaces import ClusterSpec, MachineSpec
 from vm.plan import Node, Plan
 from vm.spawn import Spawn
 

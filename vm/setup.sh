@@ -2,7 +2,7 @@
 # Everything between a fresh clone and a working `lab` command: OS packages, .venv, locked Python packages.
 # `make up` and `make test` run it; again it only looks, and changes nothing.
 #   sh vm/setup.sh [LOCKFILE]      LOCKFILE: requirements.lock (default), or requirements-dev.lock for the tests
-# What the OS must have is in vm/packages.txt, which `lab doctor` reads too.
+# What the OS must have is in vm/packages.txt, which `lab doctor` reads too; what only tests use, in tests/packages.txt.
 set -eu
 cd "$(dirname "$0")/.."
 lock=${1:-requirements.lock}
@@ -23,33 +23,46 @@ find_python() {
         'sudo apt-get install python3.11 python3.11-venv      (then run this again; or name one: make up PYTHON=/path/to/python3.12)'
 }
 
-# Prints the packages whose programs are not all there.
+# Prints the packages of a list whose programs are not all there.
 missing_packages() {
     while read -r package _ programs _; do
         case $package in ''|'#'*) continue ;; esac
         for program in $(say "$programs" | tr , ' '); do
             command -v "$program" >/dev/null || { say "$package"; break; }
         done
-    done < vm/packages.txt
+    done < "$1"
+}
+
+missing_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         say "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 }
 
 install_packages() {
-    missing=$(missing_packages | tr '\n' ' ' | sed 's/ $//')
+    missing=$({ missing_packages vm/packages.txt; missing_venv; } | tr '\n' ' ' | sed 's/ $//')
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || stop "these packages are missing (Debian's names): $missing" \
         'install what your system calls them, then run this again'
     say "missing from the system: $missing"
-    if [ "$(id -u)" = 0 ]; then as_root=; elif may_sudo; then as_root=sudo; else
-        stop "they need an administrator" "sudo apt-get install $missing"
-    fi
+    may_install || stop "they need an administrator" "sudo apt-get install $missing"
     say "installing them with ${as_root:+sudo }apt-get …"
     # shellcheck disable=SC2086  # words, on purpose; a fresh system has no package lists yet, so try again with them
     set -- install -y --no-install-recommends $missing
     apt "$@" 2>/dev/null || { apt update && apt "$@"; } ||
         stop "apt-get could not install them" "sudo apt-get update && sudo apt-get install $missing"
 }
+
+# Tests that lack a program skip and say so; nobody has to be an administrator to run the others.
+install_test_packages() {
+    missing=$(missing_packages tests/packages.txt | tr '\n' ' ' | sed 's/ $//')
+    [ -n "$missing" ] && command -v apt-get >/dev/null && may_install || return 0
+    say "for the tests, installing $missing …"
+    # shellcheck disable=SC2086  # words, on purpose
+    set -- install -y --no-install-recommends $missing
+    apt "$@" 2>/dev/null || { apt update && apt "$@"; } || say "apt-get could not install $missing; their tests will skip"
+}
+
+may_install() { if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; may_sudo; fi; }
 
 apt() { said=$($as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" 2>&1) || { say "$said" | tail -n 3 >&2; false; }; }
 
@@ -99,5 +112,6 @@ pip() {
 
 find_python
 install_packages
+[ "$lock" = requirements.lock ] || install_test_packages
 make_venv
 install_python_packages

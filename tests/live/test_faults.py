@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.live
 
 NAMESPACE = "eks-dev-1-appname-ns"
 URL = "http://192.168.56.11:31103/"

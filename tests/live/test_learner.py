@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("learner")]
+pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
 AS_LEARNER = ("runuser", "-u", "nobody", "--") if os.geteuid() == 0 else ()

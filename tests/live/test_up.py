@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.live
 
 NAMESPACE = "eks-dev-1-appname-ns"
 # Counters that the kernel or other programs of the host move all the time.

@@ -1,0 +1,15 @@
+"""How the tests are shared out: a file stays together, and so does all that uses the one shared lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fixtures of a module, and the session's running lab, are made once and not once a worker."""
+    for item in items:
+        shared = "lab" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("lab" if shared else Path(item.path).stem))
