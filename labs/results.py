@@ -51,17 +51,12 @@ def html(record: Record) -> str:
 
 def _task(task: TaskResult) -> Iterator[str]:
     yield f"<tr><th {CELL} colspan=2>{escape(task.title)}</th><th>{task.points} of {task.of}</th></tr>"
-    for check in task.checks:
-        said = f"{escape(check.sentence)}{''.join(_explanation(check))}"
+    for check, explanation in report.explained(task):
+        why = "".join(f"<br><i>{label}:</i> {escape(each)}" for label, each in explanation)
+        said = f"{escape(check.sentence)}{why}"
         yield f"<tr><td>{_mark(check)}</td><td {CELL}>{said}</td><td>{check.points} of {check.of}</td></tr>"
 
 
 def _mark(check: CheckResult) -> str:
     sign = report.MARKS[check.outcome]
     return f'<b title="{check.outcome}" style="color: var(--jp-{COLOURS[sign]}-color1)">{sign}</b>'
-
-
-def _explanation(check: CheckResult) -> Iterator[str]:
-    for label, said in report.explanation(check):
-        if said:
-            yield f"<br><i>{label}:</i> {escape(said)}"

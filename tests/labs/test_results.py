@@ -83,3 +83,7 @@ def test_a_terminal_gets_the_graders_words_with_coloured_marks() -> None:
     seen = record(check(Outcome.PASSED), FAILED)
     assert results.text(seen, Look()) == plain(seen).rstrip("\n") == repr(Result(seen)).rstrip("\n")
     assert "\x1b[31m✗\x1b[0m The mode is named." in results.text(seen, Look(colour=True))
+
+
+def test_what_is_said_of_several_checks_in_a_row_is_said_once() -> None:
+    assert results.html(record(FAILED, FAILED, FAILED)).count("look at the ConfigMap") == 1

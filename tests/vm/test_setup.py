@@ -1,4 +1,4 @@
-"""The set-up script in a tree of its own: Python, apt-get, sudo and id are stand-ins that note their calls."""
+"""The set-up script in a tree of its own: Python, apt-get, sudo, id are stand-ins that note their calls."""
 
 from __future__ import annotations
 
