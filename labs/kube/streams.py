@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from labs.kube.objects import Object, dig
 from labs.kube.registry import Registry
@@ -60,43 +61,48 @@ class Streams:
             raise _unreachable(url, error) from error
 
     async def _exec(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        url = self._url(
-            request, target, "exec"
-        )  # first, as kubectl shows what its second try, SPDY, was told
+        # The pod comes first, because kubectl shows what its second try, with SPDY, was told.
+        url = self._url(request, target, "exec")
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise bad_request(NO_SPDY)
         try:
             async with self._agents().ws_connect(url, protocols=EXEC_PROTOCOLS, max_msg_size=0) as agent:
-                client = web.WebSocketResponse(
-                    protocols=(agent.protocol or EXEC_PROTOCOLS[0],), max_msg_size=0
-                )
+                spoken = (agent.protocol or EXEC_PROTOCOLS[0],)
+                client = web.WebSocketResponse(protocols=spoken, max_msg_size=0)
                 await client.prepare(request)
                 await _join(client, agent)
                 return client
         except aiohttp.WSServerHandshakeError as error:
-            raise _refused(error.status, error.message) from error
+            raise await self._refusal(url, error) from error
         except aiohttp.ClientError as error:
             raise _unreachable(url, error) from error
 
-    def _url(self, request: web.BaseRequest, target: Target, path: str) -> str:
+    async def _refusal(self, url: URL, error: aiohttp.WSServerHandshakeError) -> StatusError:
+        """The agent's words: a refused handshake loses them, so they are asked for without one."""
+        async with self._agents().get(url) as answer:
+            text = await answer.text()
+        return _refused(error.status, text or error.message)
+
+    def _url(self, request: web.BaseRequest, target: Target, path: str) -> URL:
         pod = self._registry.get(target).obj
         container = _container(pod, request.query.get("container", ""))
         node = dig(pod, "spec", "nodeName")
         if not node:
             raise bad_request(f"pod {target.name} does not have a host assigned")
-        query = [(word, value) for word, value in request.query.items() if word != "container"]
-        place = f"/{path}/{target.namespace}/{target.name}/{container}?{urlencode(query)}"
-        return f"http://{self._node_address(node)}:{KUBELET_PORT}{place}"
+        query = urlencode([(word, value) for word, value in request.query.items() if word != "container"])
+        place = f"/{path}/{target.namespace}/{target.name}/{container}"
+        return URL(f"http://{self._agent(node)}{place}?{query}", encoded=True)
 
-    def _node_address(self, name: str) -> str:
+    def _agent(self, name: str) -> str:
+        """Address and port of a node's agent, as its Node object tells."""
         node = self._registry.store.get("Node", ("", name))
-        addresses = (dig(node.obj, "status", "addresses") or ()) if node else ()
+        status = (node.obj.get("status") or {}) if node else {}
+        addresses = status.get("addresses") or ()
         found = next((one["address"] for one in addresses if one["type"] == "InternalIP"), None)
         if found is None:
-            raise StatusError(
-                503, "ServiceUnavailable", f'node "{name}" has no InternalIP: its agent has not reported'
-            )
-        return str(found)
+            message = f'node "{name}" has no InternalIP: its agent has not reported'
+            raise StatusError(503, "ServiceUnavailable", message)
+        return f"{found}:{dig(status, 'daemonEndpoints', 'kubeletEndpoint', 'Port') or KUBELET_PORT}"
 
 
 def _container(pod: Object, asked: str) -> str:
@@ -156,6 +162,6 @@ def _refused(code: int, text: str) -> StatusError:
         )
 
 
-def _unreachable(url: str, error: Exception) -> StatusError:
-    message = f"error dialing the node's agent at {url.partition('?')[0]}: {error}"
+def _unreachable(url: URL, error: Exception) -> StatusError:
+    message = f"error dialing the node's agent at {url.with_query(None)}: {error}"
     return StatusError(502, "InternalError", message)

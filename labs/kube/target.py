@@ -32,11 +32,13 @@ class Target:
 
 def locate(path: str) -> Target:
     """The target of a path below /api or /apis; StatusError 404 if nothing is served there."""
-    parts = [part for part in path.split("/") if part]
-    if parts[0] == "api":
-        group, version, rest = "", parts[1] if len(parts) > 1 else "", parts[2:]
-    else:
-        group, version, rest = [*parts[1:3], "", ""][0], [*parts[1:3], "", ""][1], parts[3:]
+    match [part for part in path.split("/") if part]:
+        case ["api", version, *rest]:
+            group = ""
+        case ["apis", group, version, *rest]:
+            pass
+        case _:
+            raise no_such_path()
     namespace = ""
     if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in NAMESPACE.subresources:
         namespace, rest = rest[1], rest[2:]
@@ -47,6 +49,8 @@ def _target(group: str, version: str, namespace: str, rest: list[str]) -> Target
     kind = RESOURCES.get((group, version, rest[0])) if rest else None
     if kind is None and rest and rest[0] in LEFT_OUT:
         raise StatusError(404, "NotFound", f"{rest[0]} are not part of this API: {LEFT_OUT[rest[0]]}")
+    if rest[2:3] == ["proxy"]:
+        rest = rest[:3]  # what follows is the path that is asked for
     if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
         raise no_such_path()
     target = Target(kind, namespace, *rest[1:])
