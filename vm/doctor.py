@@ -88,9 +88,10 @@ class Report:
         ]
 
     def verdict(self, mode: str) -> str:
-        """Yes, or what is in the way."""
+        """Yes, or what is in the way; what could not be tried says nothing."""
+        tried = {each.name for each in self.findings if each.found != NOT_TRIED}
         lacks = self.lacks(mode)
-        return f"no: {', '.join(lacks)}" if lacks else "yes"
+        return f"no: {', '.join(name for name in lacks if name in tried)}" if lacks else "yes"
 
     def as_json(self) -> dict[str, object]:
         """For programs."""

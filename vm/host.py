@@ -37,6 +37,10 @@ CONTAINER_CURE = (
     "this is a container that may not make namespaces: start it as `--privileged`, or with `--security-opt "
     "seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`"
 )
+ROOT_CURE = (
+    "this root lacks rights that root has on a host (CAP_SYS_ADMIN, CAP_NET_ADMIN): start the container it "
+    "is in as `--privileged`"
+)
 SYSCTL_CURES = (
     ("user/max_user_namespaces", "0", "`sudo sysctl -w user.max_user_namespaces=15000`"),
     ("kernel/unprivileged_userns_clone", "0", "`sudo sysctl -w kernel.unprivileged_userns_clone=1`"),
@@ -44,8 +48,12 @@ SYSCTL_CURES = (
 )
 
 
-def user_namespaces_cure(root: Path = Path("/")) -> str:
+def user_namespaces_cure(root: Path = Path("/"), user: int | None = None) -> str:
     """What to do when the kernel refuses a user namespace or gives one without rights."""
+    if (
+        os.geteuid() if user is None else user
+    ) == 0:  # root needs no user namespace: what it lacks was taken from it
+        return ROOT_CURE
     for name, refuses, cure in SYSCTL_CURES:
         if sysctl(name, root / "proc") == refuses:
             return cure.format(python=Path(sys.executable).resolve())

@@ -50,6 +50,7 @@ def test_without_user_namespaces_the_cure_is_said_once_and_the_rest_was_not_trie
     assert not seen.ready
     assert [each.name for each in seen.findings if each.cure] == ["user namespaces"]
     assert all("not tried" in each.found for each in seen.findings[1:])
+    assert seen.verdict("iptables") == "no: user namespaces"
     (todo,) = [note for title, _, _, note in seen.tables() if title == "What to do"]
     assert todo == "→ user namespaces:\n    the cure of this host"
 

@@ -35,11 +35,13 @@ def kernel(root: Path, **values: str) -> Path:
 def test_refused_user_namespaces_have_a_cure_for_each_reason(
     tmp_path: Path, values: dict[str, str], cure: str
 ) -> None:
-    assert cure in host.user_namespaces_cure(kernel(tmp_path, **values))
+    assert cure in host.user_namespaces_cure(kernel(tmp_path, **values), 1000)
 
 
 def test_ubuntus_cure_is_a_profile_for_this_python(tmp_path: Path) -> None:
-    cure = host.user_namespaces_cure(kernel(tmp_path, kernel__apparmor_restrict_unprivileged_userns="1"))
+    cure = host.user_namespaces_cure(
+        kernel(tmp_path, kernel__apparmor_restrict_unprivileged_userns="1"), 1000
+    )
     profile = cure.split("<<'END'\n")[1].split("END\n")[0]
     assert f"profile kube-proxy-lab {Path(sys.executable).resolve()} flags=(unconfined) {{" in profile
     assert "userns,\n" in profile
@@ -52,7 +54,13 @@ def test_ubuntus_cure_is_a_profile_for_this_python(tmp_path: Path) -> None:
 def test_a_container_is_told_how_to_be_started(tmp_path: Path, mark: str) -> None:
     (tmp_path / mark).parent.mkdir(exist_ok=True)
     (tmp_path / mark).touch()
-    assert "--privileged" in host.user_namespaces_cure(tmp_path)
+    assert "--privileged" in host.user_namespaces_cure(tmp_path, 1000)
+
+
+def test_root_that_may_not_is_in_a_container_and_is_not_told_to_become_root(tmp_path: Path) -> None:
+    cure = host.user_namespaces_cure(tmp_path, 0)
+    assert "--privileged" in cure
+    assert "lab up --root" not in cure
 
 
 def test_ip_vs_is_loaded_a_module_or_not_there(tmp_path: Path) -> None:
