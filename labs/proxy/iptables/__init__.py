@@ -10,7 +10,7 @@ What is written, in the order in which a packet meets it:
 What they stand on: ``names`` (what chains are called), ``options`` and ``host`` (what the operator wants
 and the node can), ``subject`` (one Service port and all that its rules depend on).
 
-How it gets into the kernel: ``rules`` (facts in, a whole ruleset out, pure), ``ruleset`` (chains as data,
-the difference of two, the text), ``apply`` (the door: iptables-restore, iptables-save), ``mode`` (when to
-write everything, a part, nothing), ``cleanup`` (how it all goes away).
+How it gets into the kernel: ``rules`` (facts in, a whole ruleset out, pure), ``mode`` (when to write
+everything, a part, nothing), ``cleanup`` (how it all goes away). Chains as data, their text and the door to
+the kernel are in ``labs.proxy.netfilter``, which other modes use too.
 """

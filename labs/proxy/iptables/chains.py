@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from labs.proxy.addresses import contains
 from labs.proxy.iptables import names, static
 from labs.proxy.iptables.endpoints import affinity_rules, choice_rules, endpoint_rules
-from labs.proxy.iptables.ruleset import rule
 from labs.proxy.iptables.subject import Subject
+from labs.proxy.netfilter.masquerade import MARK_MASQ
+from labs.proxy.netfilter.ruleset import rule
 
 Chained = Iterator[tuple[str, str]]
 """(chain, rule)"""
@@ -47,7 +48,7 @@ def external_chain(subject: Subject) -> Chained:
 
 def external_cluster(subject: Subject) -> Iterator[str]:
     """Masquerade, since the endpoint may be on another node and must answer through this one."""
-    yield rule(f"masquerade traffic for {subject.name} external destinations", f"-j {static.MARK_MASQ}")
+    yield rule(f"masquerade traffic for {subject.name} external destinations", f"-j {MARK_MASQ}")
     yield f"-j {subject.chain(names.CLUSTER_POLICY)}"
 
 
@@ -57,7 +58,7 @@ def external_local(subject: Subject) -> Iterator[str]:
     from_node = "-m addrtype --src-type LOCAL"
     if subject.options.from_pod:
         yield rule(f"pod traffic for {destinations}", subject.options.from_pod, f"-j {cluster}")
-    yield rule(f"masquerade LOCAL traffic for {destinations}", from_node, f"-j {static.MARK_MASQ}")
+    yield rule(f"masquerade LOCAL traffic for {destinations}", from_node, f"-j {MARK_MASQ}")
     yield rule(f"route LOCAL traffic for {destinations}", from_node, f"-j {cluster}")
     if subject.has_external:
         yield f"-j {subject.chain(names.LOCAL_POLICY)}"
@@ -69,7 +70,7 @@ def off_cluster_masquerade(subject: Subject) -> Chained:
     if subject.has_internal and (everything or elsewhere):
         to = subject.to(subject.service.cluster_ip)
         source = "" if everything else elsewhere
-        yield subject.internal_chain, rule(f"{subject.name} cluster IP", to, source, f"-j {static.MARK_MASQ}")
+        yield subject.internal_chain, rule(f"{subject.name} cluster IP", to, source, f"-j {MARK_MASQ}")
 
 
 def policy_chains(subject: Subject) -> Chained:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from labs.proxy.iptables import names, static
 from labs.proxy.iptables.options import LOCALHOST_ACCEPTED
-from labs.proxy.iptables.ruleset import rule
 from labs.proxy.iptables.subject import Subject
+from labs.proxy.netfilter.ruleset import rule
 
 Placed = Iterator[tuple[str, str, str]]
 """(table, chain, rule)"""

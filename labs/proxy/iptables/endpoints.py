@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labs.proxy.iptables.names import endpoint_chain
-from labs.proxy.iptables.ruleset import rule
-from labs.proxy.iptables.static import MARK_MASQ
 from labs.proxy.iptables.subject import Subject
+from labs.proxy.netfilter.masquerade import MARK_MASQ
+from labs.proxy.netfilter.ruleset import rule
 from labs.proxy.state import Endpoint
 
 Endpoints = tuple[Endpoint, ...]

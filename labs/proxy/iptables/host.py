@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from labs.proxy.iptables.apply import Kernel
 from labs.proxy.iptables.options import Options
 from labs.proxy.localdetector import local_detector
 from labs.proxy.mode import Setup
+from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.nodeports import NodePortAddresses, node_port_addresses
 from labs.proxy.state import Family, ProxyState
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from labs.proxy.iptables.apply import Kernel, Saved
 from labs.proxy.iptables.cleanup import removal
 from labs.proxy.iptables.host import Host
 from labs.proxy.iptables.names import PER_SERVICE
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.rules import ServiceRules, all_service_rules, compose, is_large
-from labs.proxy.iptables.ruleset import Ruleset, Write, difference
 from labs.proxy.iptables.static import canaries, jumps
 from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.netfilter.jumps import put_missing
+from labs.proxy.netfilter.kernel import Kernel, Saved
+from labs.proxy.netfilter.ruleset import Ruleset, Write, difference
 from labs.proxy.state import Changed, ProxyState, ServicePortName
 from vm.errors import MachineError
 
@@ -73,9 +74,9 @@ class IptablesMode:
     async def _everything(self, wanted: Ruleset) -> Write:
         saved = await self._kernel.save()
         self._cleaned = self._clock()
-        return Write(
-            wanted, jumps=_missing_jumps(saved, self._options), stale={"nat": _stale_chains(saved, wanted)}
-        )
+        write = Write(wanted, stale={"nat": _stale_chains(saved, wanted)})
+        put_missing(write, jumps(self._options), saved)
+        return write
 
     def _keep_stale(self, before: Ruleset, wanted: Ruleset, write: Write) -> Ruleset:
         """In a large cluster chains that nothing leads to any more are deleted only once a sync period.
@@ -103,14 +104,6 @@ class IptablesMode:
         write = removal((await self._kernel.save()).rules)
         if write:
             await self._kernel.restore(write)
-
-
-def _missing_jumps(saved: Saved, options: Options) -> dict[str, tuple[str, ...]]:
-    missing: dict[str, tuple[str, ...]] = {}
-    for jump in jumps(options):
-        if (jump.table, jump.rule) not in saved.places:
-            missing[jump.table] = (*missing.get(jump.table, ()), jump.rule)
-    return missing
 
 
 def _stale_chains(saved: Saved, wanted: Ruleset) -> tuple[str, ...]:

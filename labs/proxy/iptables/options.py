@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labs.proxy.localdetector import LocalBy, LocalDetector
+from labs.proxy.localdetector import LocalDetector
+from labs.proxy.netfilter import masquerade
 from labs.proxy.state import Family
 
 INVALID_DROPPED = "ct_state_invalid_dropped_pkts"
@@ -36,7 +37,7 @@ class Options:
     @property
     def mark(self) -> str:
         """The mark of packets to masquerade, as the real one writes it: 0x00004000."""
-        return f"{1 << self.masquerade_bit:#010x}"
+        return masquerade.mark_text(self.masquerade_bit)
 
     @property
     def serves_localhost(self) -> bool:
@@ -46,18 +47,9 @@ class Options:
     @property
     def from_pod(self) -> str:
         """The match for packets from this cluster's pods, empty if they cannot be told apart."""
-        return self._match("")
+        return masquerade.from_pod(self.detector)
 
     @property
     def not_from_pod(self) -> str:
         """The match for packets from elsewhere."""
-        return self._match("! ")
-
-    def _match(self, negation: str) -> str:
-        value = self.detector.value
-        return {
-            LocalBy.NOTHING: "",
-            LocalBy.CIDR: f"{negation}-s {value}",
-            LocalBy.BRIDGE: f"{negation}-i {value}",
-            LocalBy.INTERFACE_PREFIX: f"{negation}-i {value}+",
-        }[self.detector.by]
+        return masquerade.not_from_pod(self.detector)

@@ -14,8 +14,8 @@ from labs.proxy.iptables.chains import own_chains
 from labs.proxy.iptables.dispatch import Placed, dispatch
 from labs.proxy.iptables.names import service_hash
 from labs.proxy.iptables.options import Options
-from labs.proxy.iptables.ruleset import Chains, Ruleset, chains_of
 from labs.proxy.iptables.subject import Subject
+from labs.proxy.netfilter.ruleset import Chains, Ruleset, chains_of
 from labs.proxy.policy import choose
 from labs.proxy.state import ProxyState, ServicePortName
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from labs.proxy.iptables.options import INVALID_DROPPED, Options
-from labs.proxy.iptables.ruleset import TABLES, rule
+from labs.proxy.netfilter import masquerade
+from labs.proxy.netfilter.jumps import NEW, Jump
+from labs.proxy.netfilter.masquerade import MARK_MASQ, POSTROUTING
+from labs.proxy.netfilter.ruleset import TABLES, rule
 
 SERVICES = "KUBE-SERVICES"
 NODE_PORTS = "KUBE-NODEPORTS"
@@ -14,8 +16,6 @@ EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
 PROXY_FIREWALL = "KUBE-PROXY-FIREWALL"
 FORWARD = "KUBE-FORWARD"
 LOCALNET_FIREWALL = "KUBE-FIREWALL"
-POSTROUTING = "KUBE-POSTROUTING"
-MARK_MASQ = "KUBE-MARK-MASQ"
 CANARY = "KUBE-PROXY-CANARY"
 
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -24,25 +24,6 @@ CHAINS: dict[str, tuple[str, ...]] = {
     "mangle": (),
 }
 """Always there; KUBE-FIREWALL joins them on nodes that serve NodePorts on localhost."""
-
-
-class Jump(NamedTuple):
-    """A rule in a chain of the kernel's that leads into one of ours."""
-
-    table: str
-    source: str
-    target: str
-    comment: str = ""
-    match: str = ""
-
-    @property
-    def rule(self) -> str:
-        """Source chain and arguments, as they follow -I."""
-        comment = f'-m comment --comment "{self.comment}"' if self.comment else ""
-        return " ".join(filter(None, (self.source, self.match, comment, f"-j {self.target}")))
-
-
-NEW = "-m conntrack --ctstate NEW"
 
 JUMPS = (
     Jump("filter", "INPUT", EXTERNAL_SERVICES, "kubernetes externally-visible service portals", NEW),
@@ -75,7 +56,10 @@ def static_rules(options: Options) -> Iterator[tuple[str, str, str]]:
         (FORWARD, forward(options)),
     ):
         yield from (("filter", chain, rule) for rule in rules)
-    for chain, rules in ((POSTROUTING, postrouting(options)), (MARK_MASQ, mark_masq(options))):
+    for chain, rules in (
+        (POSTROUTING, masquerade.postrouting(options.mark, random_fully=options.random_fully)),
+        (MARK_MASQ, masquerade.mark_masq(options.mark)),
+    ):
         yield from (("nat", chain, rule) for rule in rules)
 
 
@@ -93,28 +77,7 @@ def forward(options: Options) -> tuple[str, ...]:
     invalid = (
         (rule("", "-m conntrack --ctstate INVALID", counter, "-j DROP"),) if options.drop_invalid else ()
     )
-    marked = f"-m mark --mark {options.mark}/{options.mark}"
-    known = "-m conntrack --ctstate RELATED,ESTABLISHED"
-    return (
-        *invalid,
-        rule("kubernetes forwarding rules", marked, "-j ACCEPT"),
-        rule("kubernetes forwarding conntrack rule", known, "-j ACCEPT"),
-    )
-
-
-def postrouting(options: Options) -> tuple[str, ...]:
-    """Masquerade what is marked, and unmark it: on an overlay network a packet may pass here again."""
-    random = "--random-fully" if options.random_fully else ""
-    return (
-        f"-m mark ! --mark {options.mark}/{options.mark} -j RETURN",
-        f"-j MARK --xor-mark {options.mark}",
-        rule("kubernetes service traffic requiring SNAT", "-j MASQUERADE", random),
-    )
-
-
-def mark_masq(options: Options) -> tuple[str, ...]:
-    """Only a mark: whether to masquerade is known before routing, the address to use only after it."""
-    return (f"-j MARK --or-mark {options.mark}",)
+    return (*invalid, *masquerade.forward(options.mark))
 
 
 def node_port_dispatch(options: Options) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from labs.proxy.changes import Changes
+from labs.proxy.netfilter.fake import Iptables
 from labs.proxy.state import Family, Node, ProxyState
 
 Object = dict[str, Any]
@@ -87,3 +88,8 @@ def make_state() -> Callable[..., ProxyState]:
 @pytest.fixture
 def changes() -> Changes:
     return Changes(Family.IPV4, NODE)
+
+
+@pytest.fixture
+def kernel() -> Iptables:
+    return Iptables()

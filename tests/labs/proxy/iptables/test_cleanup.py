@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labs.proxy.iptables.apply import parse
 from labs.proxy.iptables.cleanup import removal
+from labs.proxy.netfilter.kernel import parse
 
 
 def removed(nat: str = "", filter: str = "", mangle: str = "") -> str:

@@ -16,8 +16,8 @@ import yaml
 
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.rules import rules
-from labs.proxy.iptables.ruleset import Write
 from labs.proxy.localdetector import LocalBy, LocalDetector
+from labs.proxy.netfilter.ruleset import Write
 from labs.proxy.state import Family, ProxyState
 
 CASES = Path(__file__).parent.parent / "cases"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from labs.proxy.configuration import IPTables, KubeProxyConfiguration
-from labs.proxy.iptables.apply import Kernel
 from labs.proxy.iptables.host import BE_LIBERAL, ROUTE_LOCALNET, Host
 from labs.proxy.mode import Setup
+from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.state import Family, Node, ProxyState
 
 STATE = ProxyState(Family.IPV4, Node("worker-1", "192.168.56.11"))

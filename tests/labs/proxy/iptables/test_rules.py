@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.rules import LARGE, is_large, rules
-from labs.proxy.iptables.ruleset import Chains, Ruleset
 from labs.proxy.localdetector import LocalBy, LocalDetector
+from labs.proxy.netfilter.ruleset import Chains, Ruleset
 from labs.proxy.state import Endpoint, Family, Node, ProxyState, ServicePort, ServicePortName
 
 OPTIONS = Options(detector=LocalDetector(LocalBy.CIDR, "10.244.0.0/16"))

@@ -17,9 +17,9 @@ from checker.rulesets.packet import Packet
 from checker.rulesets.walk import walk
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.rules import rules
-from labs.proxy.iptables.ruleset import Write
 from labs.proxy.iptables.static import jumps
 from labs.proxy.localdetector import LocalBy, LocalDetector
+from labs.proxy.netfilter.ruleset import Write
 from labs.proxy.state import Family, ProxyState
 
 Make = Callable[..., Any]

@@ -1,8 +1,6 @@
-"""iptables as far as a mode sees it: takes restores, prints saves, keeps what was asked of it."""
+"""A kernel of text: takes restores, prints saves, keeps what was asked of it. Stands in for ``run``."""
 
 from __future__ import annotations
-
-import pytest
 
 from vm.command import Completed
 from vm.errors import CommandFailed
@@ -28,6 +26,7 @@ class Iptables:
     async def __call__(
         self, argv: tuple[str, ...], *, input: str | None = None, timeout: float = 30, check: bool = True
     ) -> Completed:
+        """Answer a command as iptables would."""
         self.commands.append(" ".join(argv))
         done = Completed(tuple(argv), *self._answer(argv, input or ""))
         if check and done.returncode:
@@ -67,14 +66,10 @@ class Iptables:
         return 0, "", ""
 
     def save(self) -> str:
+        """What iptables-save prints."""
         lines = []
         for table, chains in self.tables.items():
             lines += [f"*{table}", *(f":{chain} - [0:0]" for chain in chains)]
             lines += [f"-A {chain} {rule}" for chain, rules in chains.items() for rule in rules]
             lines.append("COMMIT")
         return "\n".join(lines) + "\n"
-
-
-@pytest.fixture
-def kernel() -> Iptables:
-    return Iptables()

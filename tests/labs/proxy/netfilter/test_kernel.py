@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from labs.proxy.iptables.apply import Kernel, RestoreFailed, explain, parse, variant
-from labs.proxy.iptables.ruleset import Ruleset, Write
+from labs.proxy.netfilter.kernel import Kernel, RestoreFailed, explain, parse, variant
+from labs.proxy.netfilter.ruleset import Ruleset, Write
 from labs.proxy.state import Family
 from vm.command import Completed
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from labs.proxy.iptables.ruleset import Ruleset, Write
 from labs.proxy.mode import Run
+from labs.proxy.netfilter.ruleset import Ruleset, Write
 from labs.proxy.state import Family
 from vm.command import Completed
 from vm.errors import CommandFailed, MachineError

@@ -35,7 +35,7 @@ class Ruleset:
 
 @dataclass(slots=True)
 class Write:
-    """What one run of iptables-restore does: chains written anew, jumps put first, chains deleted.
+    """What one run of iptables-restore does: chains written anew, jumps put first or last, chains deleted.
 
     With --noflush a chain that is not named stays as it is: that is what makes a small change small.
     """
@@ -44,6 +44,7 @@ class Write:
     jumps: dict[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # table → "CHAIN arguments", each -I in this order
+    last_jumps: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the same, each -A
     unjumps: dict[str, tuple[str, ...]] = field(default_factory=dict)  # table → "CHAIN arguments", each -D
     stale: dict[str, tuple[str, ...]] = field(default_factory=dict)  # table → names of chains
 
@@ -51,7 +52,7 @@ class Write:
         return (
             any(self.chains.tables.values())
             or any(self.stale.values())
-            or any((*self.jumps.values(), *self.unjumps.values()))
+            or any((*self.jumps.values(), *self.last_jumps.values(), *self.unjumps.values()))
         )
 
     def text(self) -> str:
@@ -65,6 +66,7 @@ class Write:
             *(f"-D {rule}" for rule in self.unjumps.get(table, ())),
             *(f"-A {chain} {rule}" for chain, rules in chains.items() for rule in rules),
             *(f"-I {rule}" for rule in self.jumps.get(table, ())),
+            *(f"-A {rule}" for rule in self.last_jumps.get(table, ())),
             *(f"-X {chain}" for chain in stale),
         ]
         return [f"*{table}", *body, "COMMIT"] if body else []
