@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from aiohttp import web
 
 from labs.kube import protobuf
-from labs.kube.decode import Decoder, parse_json
+from labs.kube.decode import Decoder, parse_json, parse_yaml
 from labs.kube.kinds import Kind
 from labs.kube.objects import Object
 from labs.kube.status import BODY_LIMIT, StatusError, bad_request, too_large, unsupported_media_type
@@ -36,12 +35,7 @@ def parse(request: web.BaseRequest, text: bytes, accepted: Sequence[str] = OBJEC
         raise unsupported_media_type(accepted)
     if media_type == protobuf.MEDIA_TYPE:
         return protobuf.decode(text)
-    if media_type != YAML_TYPE:
-        return parse_json(text)
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise bad_request(f"error decoding the body: yaml: {error}") from error
+    return parse_yaml(text) if media_type == YAML_TYPE else parse_json(text)
 
 
 async def read_object(request: web.BaseRequest, kind: Kind) -> tuple[Object, list[str]]:

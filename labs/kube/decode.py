@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from labs.kube.kinds import Kind
 from labs.kube.objects import Object, age
 from labs.kube.schema import Field, Model, Type, model
@@ -155,6 +157,29 @@ def parse_json(text: bytes) -> Any:
             f"error decoding the body: the object provided is unrecognized: {error or 'nested too deep'}"
         )
         raise bad_request(message) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML as JSON would have it: dates are text; and no aliases, with which few words can mean many."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not understood here; write the value out")
+        return super().compose_node(parent, index)
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    letter: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
+    for letter, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: bytes) -> Any:
+    """The document; 400 for what is none."""
+    try:
+        return yaml.load(text, _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise bad_request(f"error decoding the body: yaml: {error or 'nested too deep'}") from error
 
 
 def _no_constant(name: str) -> Any:

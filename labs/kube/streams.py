@@ -6,6 +6,7 @@ The node's agent serves the kubelet's own paths on port 10250 and knows the API 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
@@ -120,11 +121,13 @@ def _container(pod: Object, asked: str) -> str:
 
 
 async def _copy(request: web.BaseRequest, source: aiohttp.ClientResponse) -> web.StreamResponse:
+    """From here on the answer has begun: whichever side breaks off, the log just ends."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    async for chunk in source.content.iter_any():
-        await response.write(chunk)
-    await response.write_eof()
+    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+        async for chunk in source.content.iter_any():
+            await response.write(chunk)
+        await response.write_eof()
     return response
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.kube.decode import Decoder, parse_json
+from labs.kube.decode import Decoder, parse_json, parse_yaml
 from labs.kube.kinds import KINDS
 from labs.kube.status import StatusError
 
@@ -110,5 +110,23 @@ def test_any_json_is_decoded_or_refused_and_decoding_again_changes_nothing(value
 def test_what_is_no_json_is_a_bad_request(text: bytes) -> None:
     with pytest.raises(StatusError) as caught:
         parse_json(text)
+
+    assert caught.value.code == 400
+
+
+def test_yaml_is_read_as_json_would_have_it() -> None:
+    assert parse_yaml(b"{date: 2026-11-23, number: 7, truth: true}") == {
+        "date": "2026-11-23",
+        "number": 7,
+        "truth": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: [", b"a: &x [1]\nb: *x", b"[" * 5000, b"a: !!python/object:os.system {}"]
+)
+def test_yaml_that_is_broken_or_means_more_than_it_says_is_a_bad_request(text: bytes) -> None:
+    with pytest.raises(StatusError, match="yaml") as caught:
+        parse_yaml(text)
 
     assert caught.value.code == 400
