@@ -20,7 +20,6 @@ from labs.kube.status import StatusError
 JSON_TYPES = ("application/json", "application/*", "*/*", "")
 YAML_TYPES = ("application/yaml",)
 PLAIN, TABLE, METADATA, METADATA_LIST = "", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
-LOG_TYPE = "text/plain"
 
 
 def form(request: web.BaseRequest) -> tuple[str, bool]:

@@ -143,8 +143,3 @@ def storage(error: Exception) -> StatusError:
 def internal(error: Exception) -> StatusError:
     """A fault of ours; the log has the details."""
     return StatusError(500, "InternalError", f"Internal error occurred: {type(error).__name__}: {error}")
-
-
-def not_here(message: str) -> StatusError:
-    """Something real Kubernetes has and this API leaves out; the message names the way to do it here."""
-    return StatusError(405, "MethodNotAllowed", message)
