@@ -1,4 +1,7 @@
-"""How the tests are shared out: a file stays together, and so does all that uses the one shared lab."""
+"""How the tests are shared out: a file stays together, and so does all that uses the one shared lab.
+
+And one option: ``--update-golden`` writes golden files anew instead of comparing with them.
+"""
 
 from __future__ import annotations
 
@@ -13,3 +16,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shared = "lab" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("lab" if shared else Path(item.path).stem))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For all folders, so that one flag does for all golden files."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written anew."""
+    asked: bool = request.config.getoption("--update-golden")
+    return asked

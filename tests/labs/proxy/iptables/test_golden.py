@@ -1,12 +1,11 @@
-"""Objects in, the whole payload out: pairs in ``cases/``.
+"""Objects in, the whole payload out: pairs in ``payloads/``.
 
-``GOLDEN=rewrite pytest tests/labs/proxy/iptables/test_golden.py`` writes the outputs anew; read the
-difference before committing it. What the rules do is proved elsewhere (test_walk.py, tests/live).
+``pytest tests/labs/proxy --update-golden`` writes the outputs anew; read the difference before committing
+it. What the rules do is proved elsewhere (test_walk.py, tests/live).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from labs.proxy.localdetector import LocalBy, LocalDetector
 from labs.proxy.netfilter.ruleset import Write
 from labs.proxy.state import Family, ProxyState
 
-CASES = Path(__file__).parent.parent / "cases"
-NAMES = sorted(path.name.removesuffix(".input.yaml") for path in CASES.glob("*.input.yaml"))
+PAYLOADS = Path(__file__).parent / "payloads"
+NAMES = sorted(path.name.removesuffix(".input.yaml") for path in PAYLOADS.glob("*.input.yaml"))
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -37,14 +36,16 @@ def options_of(given: dict[str, Any]) -> Options:
 
 
 def payload(name: str, make_state: Callable[..., ProxyState]) -> str:
-    case = yaml.safe_load((CASES / f"{name}.input.yaml").read_text())
+    case = yaml.safe_load((PAYLOADS / f"{name}.input.yaml").read_text())
     options = options_of(case["options"])
     return Write(rules(make_state(case["objects"], family=options.family), options)).text()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_payload_is_as_written_down(name: str, make_state: Callable[..., ProxyState]) -> None:
-    found, golden = payload(name, make_state), CASES / f"{name}.output.txt"
-    if os.environ.get("GOLDEN") == "rewrite":
+def test_the_payload_is_as_written_down(
+    name: str, make_state: Callable[..., ProxyState], update_golden: bool
+) -> None:
+    found, golden = payload(name, make_state), PAYLOADS / f"{name}.output.txt"
+    if update_golden:
         golden.write_text(found)
     assert found == golden.read_text()

@@ -2,7 +2,7 @@
 """The literal examples of the reference: rules of a real kube-proxy, line by line.
 
 Service default/web:http 10.96.0.10:80, endpoints 10.244.1.5:8080 here and 10.244.2.7:8080 elsewhere,
-pods 10.244.0.0/16. Each case of ``cases/`` must contain these lines, and for the Service no others.
+pods 10.244.0.0/16. Each case of ``payloads/`` must contain these lines, and for the Service no others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CASES = Path(__file__).parent.parent / "cases"
+PAYLOADS = Path(__file__).parent / "payloads"
 H, A, B = "CDGGSHYLG3RE2FKL", "KUBE-SEP-AFGSLHOD2HFNCBX4", "KUBE-SEP-2RIJ5GIYXEFH6G4D"
 TCP = "-m tcp -p tcp"
 
@@ -97,6 +97,6 @@ def by_chain(lines: list[str]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("case", EXAMPLES)
 def test_the_rules_are_the_reference_s_byte_for_byte(case: str) -> None:
-    written = (CASES / f"{case}.output.txt").read_text().splitlines()
+    written = (PAYLOADS / f"{case}.output.txt").read_text().splitlines()
     expected = [line for line in (EXAMPLES[case] + STATIC).splitlines() if line]
     assert by_chain([line for line in written if line.startswith("-A")]) == by_chain(expected)

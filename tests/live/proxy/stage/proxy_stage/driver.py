@@ -54,15 +54,26 @@ class Driver:
     async def intact(self, _: object) -> dict[str, Any]:
         return {"intact": await self.mode.intact()}
 
+    async def close(self) -> None:
+        """What only lives as long as the proxy ends with it; its rules stay."""
+        closing = getattr(self.mode, "close", None)  # modes that hold sockets have one
+        if closing:
+            await closing()
+
 
 def main() -> None:
     set_up("/dev/stderr", 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    driver = Driver(json.loads(sys.stdin.readline()))
+    driver: Driver | None = None
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             told = json.loads(line)
-            answer = runner.run(getattr(driver, told["do"])(told.get("with")))
+            if told["do"] == "start":
+                if driver:
+                    runner.run(driver.close())
+                driver, answer = Driver(told["with"]), {}
+            else:
+                answer = runner.run(getattr(driver, told["do"])(told.get("with")))
             print("ANSWER", json.dumps(answer))
 
 
