@@ -15,7 +15,7 @@ from checker.trial import Trial, mistaken
 from checker.variant import load
 from labs import course
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.live
 SEED = "4711"
 
 
