@@ -1,7 +1,7 @@
 """The stage of a lab: its objects in the cluster, as they stand when the lab begins.
 
 A lab owns the objects that carry its label and no others. With the article's own values these are the example
-backend that every cluster has: then the lab takes the label to them.
+backend that every cluster has: then the label goes to them, and is all that goes when another stage is laid.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 from pathlib import Path
 
 from labs import readiness
-from labs.course import Lab
+from labs.addons import manifests
+from labs.course import LABEL, Lab
 from labs.kube.client import ApiError, Client, Object
 from labs.variants import Variant
 
@@ -58,10 +59,15 @@ async def _put(client: Client, obj: Object) -> None:
 async def _remove_others(client: Client, lab: Lab, objects: list[Object]) -> None:
     """What carries the lab's label but is none of these objects: another variant's stage."""
     ours = {_place(obj) for obj in objects}
+    example = {_place(obj) for obj in manifests("example")}
     for kind in OWNED:
         for found in (await client.list(kind, labels=lab.selector))["items"]:
             place = _place({**found, "kind": kind})
-            if place not in ours and "deletionTimestamp" not in found["metadata"]:
+            if place in ours or "deletionTimestamp" in found["metadata"]:
+                continue
+            if place in example:
+                await client.patch(kind, place[2], place[1], {"metadata": {"labels": {LABEL: None}}})
+            else:
                 await client.delete(kind, place[2], place[1])
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+OWN_LAB = ("test_labs",)  # a fixture of the same name shadows the session's
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fixtures of a module, and the session's running lab, are made once and not once a worker."""
     for item in items:
-        shared = "lab" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("lab" if shared else Path(item.path).stem))
+        file = Path(item.path).stem
+        shared = "lab" in getattr(item, "fixturenames", ()) and file not in OWN_LAB
+        item.add_marker(pytest.mark.xdist_group("lab" if shared else file))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -148,6 +148,6 @@ def fresh(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def lab_of() -> Callable[[Path, tuple[str, ...]], Lab]:
+def lab_of() -> type[Lab]:
     """A lab of another state folder, by another command."""
     return Lab

@@ -19,6 +19,15 @@ pytestmark = pytest.mark.live
 SEED = "4711"
 
 
+@pytest.fixture(scope="module")
+def lab(lab_of, tmp_path_factory):
+    """A lab of its own: stages come and go here."""
+    own = lab_of(tmp_path_factory.mktemp("course") / "home")
+    own("up")
+    yield own
+    own("down", "--purge")
+
+
 @pytest.fixture(scope="module", params=course.labs(), ids=lambda each: each.slug)
 def done(lab, request):
     """A lab that was started, looked at untouched, and solved; what was seen on the way."""

@@ -177,7 +177,9 @@ async def test_a_child_has_fresh_signal_handlers(client: ZygoteClient, log: Path
 
 async def test_a_program_has_the_signals_python_ignores(client: ZygoteClient, log: Path) -> None:
     shown = Spawn("a", "a", argv=("grep", "SigIgn", "/proc/self/status"), plain_log=str(log))
-    assert int((await said(client, shown)).split()[1], 16) == 0
+    ignored = int((await said(client, shown)).split()[1], 16)
+    for signum in (signal.SIGPIPE, signal.SIGXFSZ):  # others may be ignored by whoever runs the tests
+        assert not ignored & 1 << (signum - 1)
 
 
 async def test_a_child_has_a_clean_environment(client: ZygoteClient, log: Path) -> None:
