@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from labs.errors import LabError
-from labs.proxy.configuration import KubeProxyConfiguration, Seconds
+from labs.proxy.configuration import KubeProxyConfiguration, Seconds, with_defaults_of_mode
 from labs.proxy.durations import duration, seconds
 from labs.proxy.validation import problems, shown
 
@@ -53,7 +53,7 @@ def load(path: Path) -> Loaded:
 def read(raw: Any, source: str) -> Loaded:
     """A configuration from plain data; ``source`` is what errors call it."""
     reader = Reader(source)
-    config = reader.structure(KubeProxyConfiguration, raw, "")
+    config = with_defaults_of_mode(reader.structure(KubeProxyConfiguration, raw, ""))
     for at, problem in problems(config):
         raise reader.error(at, problem)
     return Loaded(config, tuple(reader.warnings))

@@ -10,7 +10,7 @@ setting that does nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NewType
 
 API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
@@ -81,10 +81,10 @@ class IPVS:
 class NFTables:
     """Mode nftables."""
 
-    masquerade_bit: int = setting("masqueradeBit", 14, LATER)
-    masquerade_all: bool = setting("masqueradeAll", False, LATER)
-    sync_period: Seconds = setting("syncPeriod", Seconds(30), LATER)
-    min_sync_period: Seconds = setting("minSyncPeriod", Seconds(1), LATER)
+    masquerade_bit: int = setting("masqueradeBit", 14)
+    masquerade_all: bool = setting("masqueradeAll", False)
+    sync_period: Seconds = setting("syncPeriod", Seconds(30))
+    min_sync_period: Seconds = setting("minSyncPeriod", Seconds(1))
 
 
 @dataclass(frozen=True)
@@ -154,3 +154,16 @@ class KubeProxyConfiguration:
     winkernel: Winkernel = setting("winkernel", Winkernel)
     conntrack: Conntrack = setting("conntrack", Conntrack)
     logging: Logging = setting("logging", Logging)
+
+    @property
+    def periods(self) -> IPTables | IPVS | NFTables:
+        """The section of the mode, as far as sync periods go."""
+        sections: dict[str, IPTables | IPVS | NFTables] = {"ipvs": self.ipvs, "nftables": self.nftables}
+        return sections.get(self.mode, self.iptables)
+
+
+def with_defaults_of_mode(config: KubeProxyConfiguration) -> KubeProxyConfiguration:
+    """NodePorts answer on every address of the node, in mode nftables only on its primary one."""
+    if config.mode == "nftables" and not config.node_port_addresses:
+        return replace(config, node_port_addresses=("primary",))
+    return config

@@ -68,6 +68,9 @@ FLAGS = (
     Flag("v", "logging.verbosity", "int"),
 )
 
+OF_MODE = {("masquerade-all", "nftables"): "nftables.masqueradeAll"}
+"""(flag, mode) → the field that it writes in that mode, where it is another."""
+
 TEXTS = {
     "config": "a file with a KubeProxyConfiguration; flags for its fields are then ignored",
     "write-config-to": "write the configuration with all defaults to this file, then exit",
@@ -193,7 +196,8 @@ def _fields(given: dict[str, Any]) -> dict[str, Any]:
     raw: dict[str, Any] = {}
     for flag in FLAGS:
         if given[flag.name] is not None:
-            *groups, name = flag.field.split(".")
+            field = OF_MODE.get((flag.name, given["proxy-mode"]), flag.field)
+            *groups, name = field.split(".")
             place = raw
             for group in groups:
                 place = place.setdefault(group, {})

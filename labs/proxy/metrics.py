@@ -47,6 +47,8 @@ COUNTERS = {
     "sync_proxy_rules_service_changes_total": "Service changes seen",
     "sync_proxy_rules_iptables_restore_failures_total": "Syncs that iptables-restore refused",
     "sync_proxy_rules_iptables_partial_restore_failures_total": "Partial syncs that iptables-restore refused",
+    "sync_proxy_rules_nftables_sync_failures_total": "Syncs that nftables refused",
+    "sync_proxy_rules_nftables_cleanup_failures_total": "Deletions of stale chains that nftables refused",
     "conntrack_reconciler_deleted_entries_total": "Stale UDP entries of connection tracking deleted",
 }
 ANSWERS = {
@@ -54,6 +56,10 @@ ANSWERS = {
     "proxy_livez_total": "Answers of /livez, by code",
 }
 FAMILY = ("ip_family",)
+FAILURES = {"nftables": (("nftables_sync",), ("nftables_sync",))}
+"""What is counted when a sync of a mode fails: a full one, a partial one."""
+RESTORE_FAILURES = (("iptables_restore",), ("iptables_restore", "iptables_partial_restore"))
+"""The same for the modes that write iptables rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +104,17 @@ class Metrics:
         self._set(f"sync_proxy_rules_{what}_changes_pending", family, pending)
         self._set("sync_proxy_rules_last_queued_timestamp_seconds", family, time.time())
 
-    def failed(self, family: Family, *, partial: bool) -> None:
-        """A sync failed."""
-        kinds = ("iptables_restore", "iptables_partial_restore") if partial else ("iptables_restore",)
-        for kind in kinds:
+    def failed(self, family: Family, mode: str, *, partial: bool) -> None:
+        """A sync of this mode failed."""
+        for kind in FAILURES.get(mode, RESTORE_FAILURES)[partial]:
             self._counters[f"sync_proxy_rules_{kind}_failures_total"].labels(family.value).inc()
 
     def synced(self, state: ProxyState, sync: Sync) -> None:
         """A sync succeeded."""
         family, now = state.family, time.time()
+        self._counters["sync_proxy_rules_nftables_cleanup_failures_total"].labels(family.value).inc(
+            sync.result.cleanup_failed
+        )
         for kind in ("", "full_" if sync.result.full else "partial_"):
             self._histograms[f"sync_{kind}proxy_rules_duration_seconds"].labels(family.value).observe(
                 sync.seconds

@@ -35,12 +35,20 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a sync did. ``rules``: how many there are now, ``last``: how many were written, by table."""
+    """What a sync did.
+
+    ``rules``: how many iptables rules there are now, ``last``: how many were written, by table;
+    ``operations``: what a mode wrote that counts otherwise. ``again``: seconds after which the mode wants to
+    be called again although nothing changes, 0 for never; ``cleanup_failed``: rubbish could not be deleted.
+    """
 
     full: bool = False
     written: bool = False
     rules: Mapping[str, int] = field(default_factory=dict)
     last: Mapping[str, int] = field(default_factory=dict)
+    operations: int = 0
+    again: float = 0
+    cleanup_failed: bool = False
 
 
 class SyncFailed(Exception):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from labs.proxy.addresses import cidrs, contains
+from labs.proxy.mode import Run
 from labs.proxy.state import Family
 
 EVERYWHERE = {Family.IPV4: "0.0.0.0/0", Family.IPV6: "::/0"}
@@ -54,3 +56,10 @@ def node_port_addresses(settings: Iterable[str], family: Family) -> NodePortAddr
         networks += (family.loopback,)
     primary = "primary" in words
     return NodePortAddresses(family, networks or (() if primary else (EVERYWHERE[family],)), primary)
+
+
+async def local_addresses(run: Run, family: Family) -> tuple[str, ...]:
+    """The node's own addresses of this family; raises MachineError."""
+    done = await run(("ip", f"-{family.value[-1]}", "-oneline", "addr", "show"))
+    found = re.findall(r"^\d+: \S+\s+inet6? ([0-9a-f.:]+)", done.stdout, re.MULTILINE)
+    return tuple(dict.fromkeys(found))

@@ -38,7 +38,7 @@ class KubeProxy:
     ) -> None:
         self.config, self.name = config, name
         self.metrics = Metrics()
-        self.health = ProxyHealth(config.iptables.sync_period)
+        self.health = ProxyHealth(config.periods.sync_period)
         self.service_health = ServiceHealthServers(self.health)
         self._run = run
         self._node_known = asyncio.Event()
@@ -46,8 +46,8 @@ class KubeProxy:
         self.proxiers = [self._proxier(family) for family in families]
 
     def _proxier(self, family: Family) -> Proxier:
-        tables = self.config.iptables
-        bounds = Bounds(tables.min_sync_period, retry_interval=tables.sync_period)
+        periods = self.config.periods
+        bounds = Bounds(periods.min_sync_period, retry_interval=periods.sync_period)
         parts = Parts(self._mode(family), Conntrack(family, self._run), self, self.metrics)
         return Proxier(family, node_facts(self.name, None, family, self.config.bind_address), parts, bounds)
 

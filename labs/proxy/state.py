@@ -102,12 +102,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ProxyState:
-    """All facts of one IP family at one moment. ``endpoints`` are in the string order of ip:port."""
+    """All facts of one IP family at one moment.
+
+    ``endpoints`` are in the string order of ip:port; ``service_cidrs``, where ClusterIPs come from, is
+    empty if the API does not tell.
+    """
 
     family: Family
     node: Node
     services: Mapping[ServicePortName, ServicePort] = field(default_factory=dict)
     endpoints: Mapping[ServicePortName, tuple[Endpoint, ...]] = field(default_factory=dict)
+    service_cidrs: tuple[str, ...] = ()
 
     def endpoints_of(self, name: ServicePortName) -> tuple[Endpoint, ...]:
         """All endpoints of a Service port, ready or not."""

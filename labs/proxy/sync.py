@@ -115,7 +115,7 @@ class Proxier:
 
     def _failed(self, error: SyncFailed) -> None:
         self._full_due = 0.0
-        self._parts.metrics.failed(self.family, partial=error.partial)
+        self._parts.metrics.failed(self.family, self.mode.name, partial=error.partial)
         log.error("%s rules are not as they should be, trying again: %s", self.family.value, error)
 
     def _succeeded(self, result: Result, started: float) -> None:
@@ -125,12 +125,14 @@ class Proxier:
         self._synced, self._names = self.changes.state, frozenset()
         self._parts.health.synced(self._synced)
         self._parts.metrics.synced(self._synced, Sync(result, ended - started, self.changes.take_triggers()))
+        if result.again:
+            asyncio.get_running_loop().call_later(result.again, self.request)
         log.info(
             "Synced %s rules in %.1f ms: %s, %d written, %d Service ports",
             self.family.value,
             (ended - started) * 1000,
             "full" if result.full else "partial" if result.written else "no change",
-            sum(result.last.values()),
+            sum(result.last.values()) + result.operations,
             len(self._synced.services),
         )
 

@@ -27,14 +27,15 @@ def problems(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
 
 
 def _periods(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
-    tables = config.iptables
-    if tables.sync_period <= 0:
-        yield "iptables.syncPeriod", f"found {tables.sync_period:g} s, must be more than 0"
-    if tables.min_sync_period > tables.sync_period:
-        found, limit = tables.min_sync_period, tables.sync_period
-        yield "iptables.minSyncPeriod", f"found {found:g} s, must not exceed syncPeriod ({limit:g} s)"
-    if not 0 <= tables.masquerade_bit <= 31:
-        yield "iptables.masqueradeBit", f"found {tables.masquerade_bit}, must be 0 to 31: a mark has 32 bits"
+    for name, section in (("iptables", config.iptables), ("nftables", config.nftables)):
+        if section.sync_period <= 0:
+            yield f"{name}.syncPeriod", f"found {section.sync_period:g} s, must be more than 0"
+        if section.min_sync_period > section.sync_period:
+            found, limit = section.min_sync_period, section.sync_period
+            yield f"{name}.minSyncPeriod", f"found {found:g} s, must not exceed syncPeriod ({limit:g} s)"
+        if not 0 <= section.masquerade_bit <= 31:
+            bit = section.masquerade_bit
+            yield f"{name}.masqueradeBit", f"found {bit}, must be 0 to 31: a mark has 32 bits"
 
 
 def _networks(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:

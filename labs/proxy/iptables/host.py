@@ -9,7 +9,7 @@ from labs.proxy.iptables.options import Options
 from labs.proxy.localdetector import local_detector
 from labs.proxy.mode import Setup
 from labs.proxy.netfilter.kernel import Kernel
-from labs.proxy.nodeports import NodePortAddresses, node_port_addresses
+from labs.proxy.nodeports import NodePortAddresses, local_addresses, node_port_addresses
 from labs.proxy.state import Family, ProxyState
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,9 @@ class Host:
     ) -> tuple[str, ...] | None:
         if wanted.everywhere:
             return None
-        return wanted.of(await self._kernel.addresses(), primary, loopback=loopback)
+        return wanted.of(
+            await local_addresses(self._setup.run, self._setup.family), primary, loopback=loopback
+        )
 
     def _serve_localhost(self, wanted: NodePortAddresses) -> bool:
         """Let 127.0.0.1 be routed, as NodePorts on localhost need; False where they are not to be served."""

@@ -84,15 +84,6 @@ class Kernel:
         argv = (self.program, *wait, "-t", table, "-S", chain)
         return (await self._run(argv, check=False)).returncode == 0
 
-    async def addresses(self) -> tuple[str, ...]:
-        """The node's own addresses of this family."""
-        done = await self._run(
-            ("ip", "-4" if self.program == "iptables" else "-6", "-oneline", "addr", "show")
-        )
-        return tuple(
-            dict.fromkeys(re.findall(r"^\d+: \S+\s+inet6? ([0-9a-f.:]+)", done.stdout, re.MULTILINE))
-        )
-
 
 @dataclass(frozen=True)
 class Saved:

@@ -28,6 +28,19 @@ def test_the_empty_file_has_the_documented_defaults() -> None:
     assert config.oom_score_adj == -999
 
 
+def test_mode_nftables_has_node_ports_on_the_primary_address_unless_told_otherwise() -> None:
+    assert read({"mode": "nftables"}, "f").config.node_port_addresses == ("primary",)
+    told = {"mode": "nftables", "nodePortAddresses": ["0.0.0.0/0"]}
+    assert read(told, "f").config.node_port_addresses == ("0.0.0.0/0",)
+    assert read({"mode": "iptables"}, "f").config.node_port_addresses == ()
+
+
+def test_the_mode_decides_whose_periods_count() -> None:
+    raw = {"iptables": {"syncPeriod": "40s"}, "nftables": {"syncPeriod": "50s"}}
+    found = {mode: read({"mode": mode} | raw, "f").config.periods.sync_period for mode in ("", "nftables")}
+    assert found == {"": 40, "nftables": 50}
+
+
 def test_a_file_as_the_lab_mounts_it_is_read_without_warning(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(
@@ -66,6 +79,8 @@ def test_a_file_as_the_lab_mounts_it_is_read_without_warning(tmp_path: Path) -> 
             "iptables.masqueradeBit: found True, expected a whole number",
         ),
         ({"iptables": {"masqueradeBit": 32}}, "iptables.masqueradeBit: found 32, must be 0 to 31"),
+        ({"nftables": {"masqueradeBit": 32}}, "nftables.masqueradeBit: found 32, must be 0 to 31"),
+        ({"nftables": {"syncPeriod": "0s"}}, "nftables.syncPeriod: found 0 s, must be more than 0"),
         ({"iptables": {"syncPeriod": "soon"}}, "iptables.syncPeriod: found 'soon', expected a duration"),
         ({"iptables": {"syncPeriod": "0s"}}, "iptables.syncPeriod: found 0 s, must be more than 0"),
         (

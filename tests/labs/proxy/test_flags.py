@@ -26,6 +26,12 @@ def test_flags_write_fields() -> None:
     assert config.logging.verbosity == 4
 
 
+def test_masquerade_all_is_the_mode_s() -> None:
+    config = parse(["--proxy-mode=nftables", "--masquerade-all"]).loaded.config
+    assert config.nftables.masquerade_all
+    assert not config.iptables.masquerade_all
+
+
 def test_every_flag_names_a_field_that_exists() -> None:
     data = as_data(KubeProxyConfiguration())
     for flag in FLAGS:

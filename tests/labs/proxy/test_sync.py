@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,13 +31,15 @@ class Recording:
         self.syncs: list[tuple[ProxyState, Changed]] = []
         self.fails = False
         self.whole = True
+        self.more = Result()
         self.looked = asyncio.Event()
 
     async def sync(self, state: ProxyState, changed: Changed) -> Result:
         self.syncs.append((state, changed))
         if self.fails:
             raise SyncFailed("no", partial=not changed.everything)
-        return Result(full=changed.everything, written=True, rules={"nat": 3}, last={"nat": 1})
+        rules = Result(full=changed.everything, written=True, rules={"nat": 3}, last={"nat": 1})
+        return replace(rules, again=self.more.again, cleanup_failed=self.more.cleanup_failed)
 
     async def intact(self) -> bool:
         self.looked.set()
@@ -166,3 +169,25 @@ async def test_a_look_that_fails_is_no_flush(made: Made, caplog: pytest.LogCaptu
     await made.proxier.sync()
     assert not made.mode.syncs[-1][1].everything
     assert "cannot see whether" in caplog.text
+
+
+async def test_a_mode_that_is_not_done_is_called_again(made: Made) -> None:
+    made.mode.more = Result(again=0.01)
+    made.proxier.start()
+    task = asyncio.create_task(made.proxier.runner.loop())
+    async with asyncio.timeout(5):
+        while len(made.mode.syncs) < 3:
+            await asyncio.sleep(0)
+    task.cancel()
+    assert [changed.everything for _, changed in made.mode.syncs[:3]] == [True, False, False]
+
+
+async def test_failures_are_counted_under_the_mode_s_name(made: Made) -> None:
+    made.mode.name = "nftables"
+    made.mode.more = Result(cleanup_failed=True)
+    await made.proxier.sync()
+    made.mode.fails = True
+    await made.proxier.sync()
+    assert made.metric('sync_proxy_rules_nftables_cleanup_failures_total{ip_family="IPv4"} 1.0')
+    assert made.metric('sync_proxy_rules_nftables_sync_failures_total{ip_family="IPv4"} 1.0')
+    assert not made.metric('sync_proxy_rules_iptables_restore_failures_total{ip_family="IPv4"}')

@@ -64,16 +64,3 @@ async def test_a_refused_restore_raises(kernel: Any) -> None:
         await Kernel(Family.IPV4, kernel).restore(
             Write(Ruleset({"filter": {"A": ("-j DROP",)}, "nat": {}, "mangle": {}}))
         )
-
-
-async def test_the_node_s_addresses_are_read() -> None:
-    text = (
-        "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n"
-        "2: eth0    inet 192.168.56.11/24 brd 192.168.56.255 scope global eth0\n"
-        "3: wg0    inet 10.8.0.2 peer 10.8.0.1/32 scope global wg0\n"
-    )
-
-    async def run(argv: tuple[str, ...], **_: Any) -> Completed:
-        return Completed(tuple(argv), 0, text, "")
-
-    assert await Kernel(Family.IPV4, run).addresses() == ("127.0.0.1", "192.168.56.11", "10.8.0.2")
