@@ -236,8 +236,9 @@ class InSet(Match):
         return f"whose {self.parts} is in set {self.name}"
 
     def test(self, packet: InFlight) -> Answer:
-        """iptables-save does not show what a set holds."""
-        return None
+        """iptables-save does not show what a set holds: it must be given beside the rules."""
+        held = packet.sets.get(self.name)
+        return held.holds(packet, self.parts) if held else None
 
 
 @dataclass(frozen=True, slots=True)

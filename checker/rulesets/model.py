@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from checker.rulesets.headers import AddressIn, Interface, Protocol
+from checker.rulesets.hooks import IPTABLES, Hook
 from checker.rulesets.match import Answer, Match
 from checker.rulesets.packet import InFlight
 from checker.rulesets.targets import Jump, Target
@@ -53,7 +54,10 @@ class Rule:
         return " ".join(first + comment + rest + ([self.target.text] if self.target else []))
 
     def holds(self, packet: InFlight) -> Answer:
-        """All matches together: no if one says no, else None if one does, else the product of the chances."""
+        """All matches together: no if one says no, else None if one does, else the product of the chances.
+
+        A target that looks its verdict up (nft's `vmap`) is asked last: without an element nothing is done.
+        """
         chance = Fraction(1)
         unknown = False
         for match in self.matches:
@@ -64,14 +68,20 @@ class Rule:
                 unknown = True
             elif answer is not True:
                 chance *= answer
-        if unknown:
-            return None
-        return True if chance == 1 else chance
+        found = self.target.holds(packet) if self.target else True
+        if found is False or (not unknown and found is True and chance == 1):
+            return found
+        return None if unknown or found is None else chance * found
 
     @property
     def jump(self) -> str:
         """The chain it jumps or goes to, "" for another target."""
         return self.target.chain if isinstance(self.target, Jump) else ""
+
+    @property
+    def jumps(self) -> tuple[str, ...]:
+        """Every chain that it may lead to: one of a jump, any number of a verdict map."""
+        return self.target.chains if self.target else ()
 
 
 def quoted(text: str) -> str:
@@ -82,30 +92,65 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain; `policy` is "" for a user chain. Rules count from 1, as `-L --line-numbers` does."""
+    """A chain; `policy` is "" for a user chain. Rules count from 1, as `-L --line-numbers` does.
+
+    `hook` makes it a base chain; those of iptables need not say it, their table and name do.
+    """
 
     name: str
     policy: str = ""
     rules: tuple[Rule, ...] = ()
+    hook: Hook | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's chains by name, in the order of the source."""
+    """A table's chains by name, in the order of the source.
+
+    `handle` is the kernel's number, which grows with each table that is made; 0 where it is not known.
+    `family` is nft's, "" for a table of iptables, which has the family of its command.
+    """
 
     name: str
     chains: Mapping[str, Chain] = field(default_factory=dict)
+    handle: int = 0
+    family: str = ""
+
+    def meets(self, version: int) -> bool:
+        """Whether packets of IPv4 or IPv6 come here."""
+        return self.family in {"", "inet", "ip" if version == 4 else "ip6"}
+
+    def base_chains(self) -> Iterator[tuple[Hook, str]]:
+        """Each base chain with its hook."""
+        usual = IPTABLES.get(self.name, {})
+        for chain in self.chains.values():
+            hook = chain.hook or usual.get(chain.name)
+            if hook:
+                yield hook, chain.name
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule stands, or (rule None, number 0) a base chain's policy; `hook` as met on a way."""
+    """Where a rule stands, or (rule None, number 0) a base chain's policy; `hook` as met on a way.
+
+    `chosen` is the element of a map that decided what the rule did.
+    """
 
     table: str
     chain: str
     number: int
     rule: Rule | None
     hook: str = ""
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base chain as a packet meets it."""
+
+    hook: Hook
+    table: str
+    chain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +170,20 @@ class Ruleset:
         for chain in found.chains.values() if found else ():
             for number, rule in enumerate(chain.rules, 1):
                 yield Place(table, chain.name, number, rule)
+
+    def bases(self, hook: str, version: int) -> tuple[Base, ...]:
+        """The base chains that a packet of IPv4 or IPv6 meets on a hook, in the order of the kernel.
+
+        Of chains with the same priority the one that was registered last is met first (nf_hook_entries_grow
+        in net/netfilter/core.c): the later table, in it the later chain.
+        """
+        found = [
+            (base.called_at, base.priority, -table.handle, -index, Base(base, table.name, chain))
+            for table in self.tables.values()
+            for index, (base, chain) in enumerate(table.base_chains())
+            if base.name == hook and table.meets(version)
+        ]
+        return tuple(each[-1] for each in sorted(found, key=lambda each: each[:-1]))
 
     def normal(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """Table → chain → policy and rules in normal form: what two sources of the same rules have in common.

@@ -60,6 +60,7 @@ class Dnat(Target):
     """A new destination; the connection remembers it, so only its first packet comes here."""
 
     ends: ClassVar[str] = "ACCEPT"
+    binds: ClassVar[bool] = True
     to: Range
 
     @property
@@ -97,6 +98,7 @@ class Redirect(Target):
     """DNAT to the node itself: to 127.0.0.1 or ::1 on the way out, else to the address it came in by."""
 
     ends: ClassVar[str] = "ACCEPT"
+    binds: ClassVar[bool] = True
     to: Range
 
     @property
@@ -124,6 +126,7 @@ class Snat(Target):
     """A given source address."""
 
     ends: ClassVar[str] = "ACCEPT"
+    binds: ClassVar[bool] = True
     to: Range
 
     @property
@@ -154,6 +157,7 @@ class Masquerade(Target):
     """SNAT to the address of the interface that the packet leaves by."""
 
     ends: ClassVar[str] = "ACCEPT"
+    binds: ClassVar[bool] = True
     to: Range
 
     @property

@@ -5,6 +5,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from checker.rulesets.prefix import Address, address
 
@@ -21,9 +22,11 @@ class Packet:
 
     `local` are the node's own addresses (loopback is known without saying). `in_interface`,
     `out_interface`: "" is *not known*, and a rule that asks for it cannot be decided. `masquerade_as` is
-    the address the node takes when it masquerades this packet, "" if not known. `recent` is what the
-    `recent` lists hold, all of it fresh. `bridge_port` is the port of a bridge the packet came in by, ""
-    for none. A packet of protocol `icmp` or `ipv6-icmp` is an echo request.
+    the address the node takes when it masquerades this packet, "" if not known. `recent` is what lists that
+    remember clients hold beside what the rules' own text says, all of it fresh: lists of iptables' `recent`
+    and sets of nft by their names, and `"10.96.0.10:80 10.244.1.5:8080"` for clients that a persistent
+    virtual server of IPVS keeps at a real one. `bridge_port` is the port of a bridge the packet came in by,
+    "" for none. A packet of protocol `icmp` or `ipv6-icmp` is an echo request.
     """
 
     source: str
@@ -41,6 +44,14 @@ class Packet:
     bridge_port: str = ""
 
 
+class Set(Protocol):
+    """An ipset, as the `set` match asks it."""
+
+    def holds(self, packet: "InFlight", parts: str) -> bool | None:
+        """Whether it holds these parts (`dst,dst,src`) of the packet; None where that is not known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class InFlight:
     """A packet at one moment.
@@ -48,6 +59,8 @@ class InFlight:
     A port is a span, of one port until a rule took one of a range and nobody knows which. An interface is ""
     where it is not known and NO_INTERFACE where there is none: what is made here came in by none, and before
     routing none leads out. `opens` is whether it opens a connection, whatever state the rules see.
+    `sets` are the node's ipsets, `noted` what the walk itself put into sets of nft, `virtual` the virtual
+    server of IPVS that has taken it.
     """
 
     source: Address
@@ -61,6 +74,9 @@ class InFlight:
     mark: int
     local: frozenset[Address]
     recent: Mapping[str, frozenset[Address]]
+    sets: Mapping[str, "Set"] = field(default_factory=dict)
+    noted: frozenset[tuple[str, tuple[object, ...]]] = frozenset()
+    virtual: tuple[str, Address, int] | None = None
     connmark: int = 0
     bridge_port: str = ""
     redirected: bool = False

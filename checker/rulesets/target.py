@@ -8,14 +8,19 @@ are the walk's business: a target does not know the chain it stands in.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from checker.rulesets.match import Answer
 from checker.rulesets.packet import InFlight
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target. `text` is its normal form, `words` its meaning."""
+    """One target. `text` is its normal form, `words` its meaning.
+
+    `binds` tells that it settles a connection's translation: no later nat chain of the hook is asked.
+    """
 
     ends: ClassVar[str] = ""
+    binds: ClassVar[bool] = False
 
     @property
     def text(self) -> str:
@@ -31,6 +36,15 @@ class Target:
     def changes_nothing(self) -> bool:
         """Whether a packet's way is the same without it, so that an unknown match does no harm."""
         return False
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """The chains that it may lead to."""
+        return ()
+
+    def holds(self, packet: InFlight) -> Answer:
+        """Whether there is anything to do for this packet: for most targets always."""
+        return True
 
     def act(self, packet: InFlight) -> tuple[InFlight, ...]:
         """The packet afterwards."""
@@ -65,6 +79,11 @@ class Jump(Target):
     def text(self) -> str:
         """As printed."""
         return f"-{'g' if self.goto else 'j'} {self.chain}"
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """The one."""
+        return (self.chain,)
 
     @property
     def words(self) -> str:
