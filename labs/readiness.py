@@ -134,7 +134,7 @@ def ready(obj: Object) -> bool:
 async def answer(machine: Machine, url: str) -> str:
     """The name of the pod that answers `url` first; raises NotReady. Rules may be a moment behind Pods."""
     end = asyncio.get_running_loop().time() + DEADLINE
-    argv = ["curl", "--silent", "--show-error", "--fail", "--max-time", "2", url]
+    argv = ["curl", "--silent", "--show-error", "--fail", "--connect-timeout", "0.3", "--max-time", "2", url]
     while True:
         done = await asyncio.to_thread(machine.run, argv, check=False)
         if done.returncode == 0:

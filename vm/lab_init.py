@@ -4,9 +4,9 @@ Two forks, as a PID namespace begins with the next child: the outer process leav
 namespaces, notes its child's pid in the lock file and ends; the inner one is process 1 of the lab. It holds
 the lock: when it ends, the lab is no longer alive, and the kernel ends everything in its namespaces.
 
-What it does first decides how soon the cluster answers: the network (25 ms); the API server, as soon as its
-own module is imported, since everyone waits for it; the other packages; the machines, which share their
-memory.
+Then the network (25 ms), the packages, and the processes that share them: the API server first, since all
+wait for it. Forking it before the other packages are there would save 0.1 s and cost 20 MB, for what is
+imported after a fork is shared with nobody.
 """
 
 from __future__ import annotations
@@ -156,13 +156,11 @@ def _inner(spec: ClusterSpec, story: Story) -> None:
     story.step(f"the fabric and {len(spec.machines)} cables")
     zygote = _Lab(spec, story)
     listen(zygote, SOCKET)
-    for daemon in spec.daemons:
-        _load([daemon.entry.partition(":")[0]] if daemon.entry else [])
-        zygote.spawn(daemon)
+    _load([daemon.entry.partition(":")[0] for daemon in spec.daemons if daemon.entry])
     _load(spec.preload)
     story.step("the daemons' packages")
-    for machine in spec.machines:
-        zygote.spawn(_process(spec, machine))
+    for process in (*spec.daemons, *(_process(spec, machine) for machine in spec.machines)):
+        zygote.spawn(process)
     zygote.serve()
 
 

@@ -41,6 +41,7 @@ FABRIC: Mapping[str, str] = {
     "net/bridge/bridge-nf-call-iptables": "0",
     "net/bridge/bridge-nf-call-ip6tables": "0",
     "net/bridge/bridge-nf-call-arptables": "0",
+    "net/ipv4/icmp_ratelimit": "0",  # what has no route is answered "unreachable" each time, never by silence
 }
 
 

@@ -396,11 +396,11 @@ def test_a_second_start_in_the_same_folder_is_refused(cluster: Cluster) -> None:
 
 
 def test_nothing_is_left_when_it_is_stopped(fresh: Cluster) -> None:
-    before = host()
+    before = host(fresh.home)
     fresh("start")
-    assert host() != before
+    assert host(fresh.home) != before
     assert json.loads(fresh("stop").stdout)["ran"]
-    assert host() == before
+    assert host(fresh.home) == before
     assert sorted(path.name for path in fresh.home.iterdir()) == ["lock", "log"]
     assert not json.loads(fresh("stop").stdout)["ran"]
 
@@ -408,10 +408,10 @@ def test_nothing_is_left_when_it_is_stopped(fresh: Cluster) -> None:
 def test_after_a_kill_of_the_first_process_the_kernel_has_ended_all_and_it_starts_again(
     fresh: Cluster,
 ) -> None:
-    before = host()
+    before = host(fresh.home)
     fresh("start")
     os.kill(fresh.init, signal.SIGKILL)
-    until(lambda: host() == before)
+    until(lambda: host(fresh.home) == before)
     done = fresh("run", "worker-1", "true", check=False)
     assert "NotRunning: the machine worker-1 is not running" in done.stderr
     fresh("start")
@@ -432,7 +432,7 @@ def test_a_host_that_refuses_namespaces_is_told_with_a_cure(fresh: Cluster) -> N
 
 @pytest.mark.parametrize("free", [0, 1], ids=["nothing free", "room for the lock, not for the inventory"])
 def test_a_full_disk_is_one_message_and_leaves_no_process(fresh: Cluster, free: int) -> None:
-    before = host()
+    before = host(fresh.home)
     full = f"""
         mount -t tmpfs -o size=16k none {fresh.home.parent} && cd {fresh.home.parent} && mkdir home &&
         head -c {(4 - free) * 4096} /dev/zero > filler; cd /; exec "$@"
@@ -442,11 +442,11 @@ def test_a_full_disk_is_one_message_and_leaves_no_process(fresh: Cluster, free: 
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
-    assert host() == before
+    assert host(fresh.home) == before
 
 
-def host() -> dict[str, object]:
-    """What the host's user could notice: devices, mounts, rules, forwarding, and processes of labs."""
+def host(home: Path) -> dict[str, object]:
+    """What the host's user could notice: devices, mounts, rules, forwarding, and processes of this lab."""
     commands = (
         "ip -br link",
         "ip -br address",
@@ -456,12 +456,13 @@ def host() -> dict[str, object]:
         "nft list ruleset",
     )
     shown = {text: subprocess.run(text.split(), capture_output=True, check=False).stdout for text in commands}
-    labs = sorted(int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if of_a_lab(path))
+    labs = sorted(int(path.parent.name) for path in Path("/proc").glob("[0-9]*/fd") if of(home, path))
     return {**shown, "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(), "processes": labs}
 
 
-def of_a_lab(cmdline: Path) -> bool:
+def of(home: Path, descriptors: Path) -> bool:
+    """Whether a process is the first of the lab in that folder: it holds the lock; all others end with it."""
     try:
-        return cmdline.read_bytes().startswith((b"lab init", b"sleep\x001234", b"sleep\x004321"))
+        return any(os.readlink(each) == str(home / "lock") for each in descriptors.iterdir())
     except OSError:
         return False

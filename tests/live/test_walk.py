@@ -119,11 +119,11 @@ def test_scaling_to_three_gives_the_probabilities_of_today(lab, on_worker):
         )
         rules = "iptables -t nat -S | grep -- '-A KUBE-SVC' | grep appname-backend-svc"
         lab.until(lambda: probabilities.search(on_worker(rules)), 10, "three endpoints in the chain")
-        requests = "for i in $(seq 300); do curl -s http://192.168.56.12:31103/; done"
+        requests = "for i in $(seq 300); do curl -sS http://192.168.56.12:31103/; done 2>&1"
         script = f"{requests} | cut -d' ' -f1 | sort | uniq -c"
-        counts = [int(line.split()[0]) for line in lab.on("client", "bash", "-c", script).splitlines()]
-        assert len(counts) == 3
-        assert sum(counts) == 300
+        told = lab.on("client", "bash", "-c", script)
+        counts = [int(line.split()[0]) for line in told.splitlines()]
+        assert (len(counts), sum(counts)) == (3, 300), told
         # Each share is 1/3: 100 ± 8.2; five deviations are left by chance once in a million runs.
         assert all(59 <= count <= 141 for count in counts)
     finally:
