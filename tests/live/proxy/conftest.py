@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-
 from proxy_stage.world import HERE, Object, Proxy, World, namespaces, proxy_in, started, wait_for
 
 PODS = {"near": "10.244.1.5", "far": "10.244.1.6"}

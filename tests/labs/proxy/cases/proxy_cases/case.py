@@ -17,8 +17,8 @@
 ``get``: a backend, a list of equals, backend → share; or REJECT, DROP, PASS (the proxy leaves it alone),
 CLOSE (accepted, then closed without a word). ``sees``: whether a backend sees who asks (kept) or worker-1
 (masqueraded). A mode that differs by design has the difference under its name: ``nftables: DROP`` or
-``nftables: {get: far, sees: kept}``; ``ipvs: {skip: why}`` leaves the flow out there. ``paper: why`` is for what
-no packet of this network can show; ``sticky: true`` says that the first choice is kept.
+``nftables: {get: far, sees: kept}``; ``ipvs: {skip: why}`` leaves the flow out there. ``paper: why`` is for
+what no packet of this network can show; ``sticky: true`` says that the first choice is kept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from proxy_cases.objects import objects_of
 from proxy_cases.places import FAMILIES, PLACES, placed
 

@@ -6,17 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from checker.rulesets.outcome import Walk
-from checker.statistics import shares_fit
 from proxy_cases.case import End, Flow
 from proxy_cases.objects import TARGET_PORT
 from proxy_cases.places import LOCAL, PLACES, name_of
+
+from checker.rulesets.outcome import Walk
+from checker.statistics import shares_fit
 
 LEVEL = 1e-7
 """How often chance alone may fail one flow: there are hundreds of them, in every run."""
 
 EXACT = 1e-8
 """The kernel keeps a probability in 31 bits, so 1/3 is 0.33333333349."""
+
+SERVED = ("DNAT", "RELAYED")
+"""The walk's verdicts for a packet that comes to a backend."""
 
 WORDS = {"refused": "REJECT", "silence": "DROP", "closed": "CLOSE"}
 """How a verdict looks to who asks."""
@@ -34,17 +38,17 @@ def endpoint(to: str) -> str:
     return name if int(port) == TARGET_PORT else f"{name}:{port}"
 
 
-def on_paper(flow: Flow, end: End, walk: Walk, family: str) -> list[str]:
+def on_paper(end: End, walk: Walk) -> list[str]:
     """What is wrong with this walk; empty if nothing is."""
     found: dict[str, Fraction] = {}
     wrong = []
     for outcome in walk.outcomes:
-        name = endpoint(outcome.to or "") if outcome.verdict == "DNAT" else outcome.verdict
+        name = endpoint(outcome.to) if outcome.verdict in SERVED and outcome.to else outcome.verdict
         name = {"ACCEPT": "PASS"}.get(name, name)
         found[name] = found.get(name, Fraction(0)) + outcome.probability
         if outcome.verdict == "UNDECIDED":
             wrong.append(outcome.why)
-        elif outcome.verdict == "DNAT" and outcome.masquerade != end.masqueraded:
+        elif outcome.verdict in SERVED and outcome.masquerade != end.masqueraded:
             wrong.append(f"{name}: masqueraded is {outcome.masquerade}")
     if not _close(found, end.shares):
         wrong.append(f"expected {_shown(end.shares)}, found {_shown(found)}")

@@ -106,6 +106,11 @@ def _routes() -> Iterator[str]:
             yield f"ip {flag} -n client route add {network} via {node}"
             yield f"ip {flag} -n other route add {network} via {node}"
             yield f"ip {flag} -n {FABRIC} route add local {network} dev lo"
+        for name in (
+            "client",
+            "blocked",
+        ):  # the way back of what the gateway answers, or worker-1 calls it invalid
+            yield f"ip {flag} -n {FABRIC} route add {PLACES[name].address(family)} via {node}"
         second = NETWORKS["second"].address(family)
         for name in ("other", "client"):
             yield f"ip {flag} -n {name} route add {second} via {node}"

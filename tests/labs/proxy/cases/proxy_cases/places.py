@@ -39,7 +39,7 @@ class Place:
 def _pod(name: str, node: str, number: int) -> Place:
     subnet = int(node[-1])
     interface = f"veth-{name}" if node == HERE else "eth0"
-    return Place(name, f"10.244.{subnet}.{number}", f"fd00:244:{subnet}::{number}", node, interface)
+    return Place(name, f"10.244.{subnet}.{number}", f"fd00:244:0:{subnet}::{number}", node, interface)
 
 
 PODS = (
@@ -74,7 +74,7 @@ PLACES = {place.name: place for place in PODS + MACHINES + ASKED}
 
 NETWORKS = {
     "pods": Place("pods", "10.244.0.0/16", "fd00:244::/48"),
-    "here_pods": Place("here_pods", "10.244.1.0/24", "fd00:244:1::/64"),
+    "here_pods": Place("here_pods", "10.244.1.0/24", "fd00:244:0:1::/64"),
     "services": Place("services", "10.96.0.0/16", "fd00:96::/112"),
     "fabric": Place("fabric", "192.168.56.0/24", "fd00:56::/64"),
     "second": Place("second", "192.168.57.0/24", "fd00:57::/64"),
@@ -90,14 +90,16 @@ BEHIND = {"IPv4": ("10.96.0.0/16", "203.0.113.0/24", "198.51.100.0/24"),
 
 
 def placed(value: Any, family: str) -> Any:
-    """Plain data with each ``$name`` replaced by that place's address of this family."""
+    """Plain data with each ``$name`` replaced by that place's address, ``$name_only`` by that as a CIDR."""
     if isinstance(value, dict):
         return {key: placed(item, family) for key, item in value.items()}
     if isinstance(value, list):
         return [placed(item, family) for item in value]
     if isinstance(value, str) and "$" in value:
         known = {name: place.address(family) for name, place in (PLACES | NETWORKS).items()}
-        return Template(value).substitute(known)
+        bits = 32 if family == "IPv4" else 128
+        alone = {f"{name}_only": f"{address}/{bits}" for name, address in known.items()}
+        return Template(value).substitute(known | alone)
     return value
 
 

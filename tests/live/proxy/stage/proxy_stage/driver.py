@@ -23,13 +23,14 @@ from labs.proxy.state import Changed, Family, Node
 from labs.proxy.sync import Parts, Proxier
 from vm.command import run_async
 
+SEEN_BY = {"Service": "service", "EndpointSlice": "endpoint_slice", "ServiceCIDR": "service_cidr"}
 DELETED = "kubeproxy_conntrack_reconciler_deleted_entries_total"
 
 
 class Driver:
     def __init__(self, told: dict[str, Any]) -> None:
         family = Family(told["family"])
-        setup = Setup(family, read(told["config"], "the test").config, run_async)
+        setup = Setup(family, read({**told["config"], "mode": told["mode"]}, "the test").config, run_async)
         self.mode = mode(told["mode"], setup)
         self.metrics = Metrics()
         parts = Parts(self.mode, Conntrack(family, run_async), ProxyHealth(30), self.metrics)
@@ -37,8 +38,9 @@ class Driver:
 
     async def changes(self, pairs: list[list[Any]]) -> dict[str, Any]:
         for old, new in pairs:
-            kind = (new or old)["kind"]
-            (self.proxier.service if kind == "Service" else self.proxier.endpoint_slice)(old, new)
+            seen = getattr(self.proxier, SEEN_BY[(new or old)["kind"]], None)
+            if seen:  # not every kube-proxy looks at every kind
+                seen(old, new)
         synced = await self.proxier.sync()
         deleted = self.metrics.registry.get_sample_value(DELETED, {"ip_family": "IPv4"})
         return {"synced": synced, "deleted_flows": deleted}
@@ -54,6 +56,10 @@ class Driver:
     async def intact(self, _: object) -> dict[str, Any]:
         return {"intact": await self.mode.intact()}
 
+    async def relays(self, _: object) -> dict[str, Any]:
+        """[protocol, port, backends] of each port that the proxy itself listens on for a Service."""
+        return {"relays": getattr(self.mode, "relays", list)()}
+
     async def close(self) -> None:
         """What only lives as long as the proxy ends with it; its rules stay."""
         closing = getattr(self.mode, "close", None)  # modes that hold sockets have one
@@ -61,20 +67,21 @@ class Driver:
             await closing()
 
 
-def main() -> None:
-    set_up("/dev/stderr", 2)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+async def main() -> None:
+    """The loop goes on between commands: a mode may serve packets in it."""
+    loop = asyncio.get_running_loop()
     driver: Driver | None = None
-    with asyncio.Runner() as runner:
-        for line in sys.stdin:
-            told = json.loads(line)
-            if told["do"] == "start":
-                if driver:
-                    runner.run(driver.close())
-                driver, answer = Driver(told["with"]), {}
-            else:
-                answer = runner.run(getattr(driver, told["do"])(told.get("with")))
-            print("ANSWER", json.dumps(answer))
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        told, answer = json.loads(line), {}
+        if told["do"] == "start":
+            if driver:
+                await driver.close()
+            driver = Driver(told["with"])
+        else:
+            answer = await getattr(driver, told["do"])(told.get("with"))
+        print("ANSWER", json.dumps(answer))
 
 
-main()
+set_up("/dev/stderr", 2)
+sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+asyncio.run(main())

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from vm import syscalls
@@ -100,9 +100,8 @@ async def ask(namespaces: Namespaces, question: Question) -> str:
                 if question.get("source") or question.get("local"):
                     made.bind((question.get("source", ""), question.get("local", 0)))
                 await loop.sock_connect(made, (question["address"], question["port"]))
-                if question["protocol"] == "udp":
-                    await loop.sock_sendall(made, b"?")
-                return (await loop.sock_recv(made, 64)).decode() or "closed"
+                receive = said if question["protocol"] == "tcp" else asked_again
+                return (await receive(made)).decode() or "closed"
         except TimeoutError:
             return "silence"
         except ConnectionRefusedError:
@@ -111,6 +110,20 @@ async def ask(namespaces: Namespaces, question: Question) -> str:
             return "closed"
         except OSError as error:
             return type(error).__name__
+
+
+async def said(made: socket.socket) -> bytes:
+    """What a server says when it is connected to."""
+    return await asyncio.get_running_loop().sock_recv(made, 64)
+
+
+async def asked_again(made: socket.socket) -> bytes:
+    """The answer to a datagram, sent anew every second: two new flows at once may lose one in conntrack."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await loop.sock_sendall(made, b"?")
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(loop.sock_recv(made, 64), 1)
 
 
 async def answers(namespaces: Namespaces, question: Question) -> list[str]:

@@ -15,11 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from proxy_cases.places import HERE as NODE_NAME
+from proxy_cases.places import NETWORKS, NODES, PLACES
 
 HERE = Path(__file__).parent
 Object = dict[str, Any]
 CONFIG = {"clusterCIDR": "10.244.0.0/16"}
 NODE = {"name": "worker-1", "address": "192.168.56.11", "zone": "zone-a"}
+
+
+def node_facts(family: str) -> Object:
+    """What the table's node knows of itself, in this IP family."""
+    return {
+        "name": NODE_NAME,
+        "address": PLACES["node"].address(family),
+        "zone": NODES[NODE_NAME],
+        "pod_cidr": NETWORKS["here_pods"].address(family),
+    }
 
 
 class World:
