@@ -17,3 +17,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     file = Path(item.path).stem
     shared = "lab" in getattr(item, "fixturenames", ()) and file not in OWN_LAB
     item.add_marker(pytest.mark.xdist_group("lab" if shared else file))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For all folders, so that one flag does for all golden files."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written anew."""
+    asked: bool = request.config.getoption("--update-golden")
+    return asked
