@@ -46,6 +46,8 @@ def test_the_sessions_of_the_readme_can_be_typed_and_show_what_they_show(fresh):
     environment = {**os.environ, "LAB_HOME": str(fresh.home)}
     missing = []
     for command, shown in sorted(sessions(), key=lambda each: each[0] == "lab down"):
+        if command.startswith("kubectl"):
+            fresh.kubectl("wait", "pod", "--all", "-A", "--for=condition=Ready", "--timeout=30s")
         if command.startswith("lab answer"):
             fresh("start", "3", "--seed", "0")
         script = f"{fresh('env')}\n{command}"
