@@ -14,6 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from labs.proxy.addresses import cidrs
 from labs.proxy.endpointslices import (
     TRIGGER_ANNOTATION,
     Object,
@@ -69,6 +70,7 @@ class Changes:
         self.state = ProxyState(family, node)
         self.services: Tracker[ServiceName, ServicePorts] = Tracker()
         self.slices: Tracker[SliceName, tuple[SliceEndpoint, ...]] = Tracker()
+        self.service_cidrs: Tracker[str, tuple[str, ...]] = Tracker()
         self.node = node
         self.counts = {"service": 0, "endpoint": 0}  # changes ever seen, for the metrics
         self._slices_of: dict[ServiceName, set[SliceName]] = {}
@@ -107,6 +109,11 @@ class Changes:
         with suppress(ValueError):  # anybody may have written the annotation
             self._triggers.append(datetime.fromisoformat(written.replace("Z", "+00:00")))
 
+    def service_cidr(self, old: Object | None, new: Object | None) -> bool:
+        """A ServiceCIDR was added, updated or deleted: where ClusterIPs come from; whether a sync is due."""
+        networks = cidrs(new["spec"].get("cidrs") or (), self.state.family) if new else None
+        return self.service_cidrs.update((new or old or {})["metadata"]["name"], networks)
+
     def node_changed(self, node: Node) -> bool:
         """The node's labels or addresses changed: every Service may be concerned."""
         self.node = node
@@ -127,7 +134,15 @@ class Changes:
         services, names = self._apply_services()
         endpoints, more = self._apply_slices()
         moved = self.node != self.state.node
-        self.state = replace(self.state, node=self.node, services=services, endpoints=endpoints)
+        self.service_cidrs.take()
+        networks = {network for found in self.service_cidrs.applied.values() for network in found}
+        self.state = replace(
+            self.state,
+            node=self.node,
+            services=services,
+            endpoints=endpoints,
+            service_cidrs=tuple(sorted(networks)),
+        )
         return Changed(frozenset(names | more), everything=moved)
 
     def _apply_services(self) -> tuple[ServicePorts, set[ServicePortName]]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from labs.proxy.config import ConfigInvalid
 from labs.proxy.iptables.mode import IptablesMode
 from labs.proxy.mode import Mode, Setup
+from labs.proxy.nftables.mode import NftablesMode
 
-MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": IptablesMode}
+MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": IptablesMode, "nftables": NftablesMode}
 
 DEFAULT = "iptables"
 

@@ -84,6 +84,11 @@ class Proxier:
         if self.changes.endpoint_slice(old, new):
             self._changed("endpoint")
 
+    def service_cidr(self, old: Object | None, new: Object | None) -> None:
+        """Where ClusterIPs come from changed."""
+        if self.changes.service_cidr(old, new):
+            self.request()
+
     def node(self, node: Node) -> None:
         """The node changed."""
         if self.changes.node_changed(node):

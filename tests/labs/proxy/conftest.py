@@ -59,8 +59,9 @@ def endpoint_slice(*endpoints: Object, name: str = "web-1", port: int = 8080, **
 def state_of(objects: Iterable[Object], *, family: Family = Family.IPV4, node: Node = NODE) -> ProxyState:
     """The state after these objects were added."""
     changes = Changes(family, node)
+    kinds = {"Service": changes.service, "ServiceCIDR": changes.service_cidr}
     for item in objects:
-        (changes.service if item["kind"] == "Service" else changes.endpoint_slice)(None, item)
+        kinds.get(item["kind"], changes.endpoint_slice)(None, item)
     changes.apply()
     return changes.state
 

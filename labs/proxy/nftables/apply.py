@@ -1,0 +1,52 @@
+"""The door to the kernel: ``nft -f -`` writes, ``nft -j list table`` reads, nothing else is used in a sync.
+
+A run of ``nft`` is one process and one transaction: all of it is there or none.
+"""
+
+from __future__ import annotations
+
+import json
+
+from labs.proxy.mode import Run
+from labs.proxy.nftables.listing import parse
+from labs.proxy.nftables.objects import TABLE, Table
+from labs.proxy.nftables.transaction import Transaction, deletion
+from vm.errors import CommandFailed
+
+TIMEOUT = 300
+"""Seconds. 10,000 Services of two endpoints take the kernel half a minute."""
+
+
+class Kernel:
+    """Our table of one IP family in the network namespace that ``run`` runs commands in."""
+
+    def __init__(self, family: str, run: Run) -> None:
+        self.family = family
+        self._run = run
+
+    async def version(self) -> str:
+        """What nft says of itself; raises CommandNotFound where it is not installed."""
+        return (await self._run(("nft", "--version"))).stdout
+
+    async def apply(self, transaction: Transaction) -> None:
+        """Carry it out; raises CommandFailed with the line that was refused, CommandTimeout."""
+        await self._run(("nft", "-f", "-"), input=transaction.text(self.family), timeout=TIMEOUT)
+
+    async def in_use(self, chain: str) -> bool:
+        """Whether rules lead to this chain: then, and only then, the kernel calls it busy.
+
+        It is only asked whether it would delete the chain. Looking at the rules would read the whole table.
+        """
+        text = deletion([chain]).text(self.family)
+        done = await self._run(("nft", "--check", "-f", "-"), input=text, check=False)
+        return "Device or resource busy" in done.stderr
+
+    async def list(self) -> Table:
+        """All objects of the table, which may not be there."""
+        argv = ("nft", "--json", "--numeric-protocol", "list", "table", self.family, TABLE)
+        done = await self._run(argv, timeout=TIMEOUT, check=False)
+        if not done.returncode:
+            return parse(json.loads(done.stdout))
+        if "No such file or directory" in done.stderr:
+            return Table()
+        raise CommandFailed(done.argv, done.returncode, done.stderr)

@@ -1,0 +1,112 @@
+"""When to write what: everything, only what changed, or nothing.
+
+A full sync reads what the kernel has, resets the base chains, writes every chain, and gets rid of what it
+does not know. A partial sync writes the difference that the changed Service ports make; if there is none,
+no process is started. After a failure nobody knows what the kernel has, so the next sync is a full one.
+
+Chains that a sync left without anything leading to them are deleted by a transaction of their own, a
+second later or more, after what that later sync has to write: a change is not kept waiting by rubbish.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.nftables import needs
+from labs.proxy.nftables.apply import Kernel
+from labs.proxy.nftables.fixed import SERVICES
+from labs.proxy.nftables.host import Host
+from labs.proxy.nftables.objects import TABLE, Chain
+from labs.proxy.nftables.options import Options
+from labs.proxy.nftables.rules import update
+from labs.proxy.nftables.stale import StaleChains
+from labs.proxy.nftables.transaction import Transaction, creation, deletion, difference, removal
+from labs.proxy.nftables.wanted import Wanted
+from labs.proxy.state import Changed, ProxyState
+from vm.errors import CommandNotFound, MachineError
+
+log = logging.getLogger(__name__)
+
+
+class NftablesMode:
+    """Services by nftables rules, one IP family."""
+
+    name = "nftables"
+
+    def __init__(self, setup: Setup, clock: Callable[[], float] = time.monotonic) -> None:
+        self._host = Host(setup)
+        self._kernel = Kernel(Options(setup.family).ip, setup.run)
+        self._clock = clock
+        self._options = Options(setup.family)
+        self._wanted: Wanted | None = None  # None: what the kernel has is not known
+        self._stale = StaleChains()
+        self._checked = False
+
+    async def sync(self, state: ProxyState, changed: Changed) -> Result:
+        """Make the kernel agree with the state; raises SyncFailed, and Unsupported at the first sync."""
+        before = None if changed.everything else self._wanted
+        self._wanted = None  # until the kernel has answered
+        try:
+            if before is None:
+                done = await self._full(state)
+            else:
+                done = await self._partial(before, state, changed)
+        except MachineError as error:
+            raise SyncFailed(str(error), partial=before is not None) from error
+        failed = not await self._delete_stale()
+        return Result(
+            full=before is None,
+            written=bool(done),
+            operations=len(done),
+            cleanup_failed=failed,
+            again=self._stale.wait,
+        )
+
+    async def _full(self, state: ProxyState) -> Transaction:
+        if not self._checked:
+            needs.check(await self._kernel.version())
+            self._checked = True
+        self._options = await self._host.options(state)
+        new = Wanted()
+        update(new, state, state.services, self._options)
+        return await self._apply(creation(await self._kernel.list(), new.table()), new)
+
+    async def _partial(self, known: Wanted, state: ProxyState, changed: Changed) -> Transaction:
+        """Stale chains are part of what there is: one that is wanted again is filled, not made."""
+        before, after = update(known, state, sorted(changed.names), self._options)
+        before.chains.update(dict.fromkeys(self._stale, Chain()))
+        return await self._apply(difference(before, after), known)
+
+    async def _apply(self, transaction: Transaction, leads_to: Wanted) -> Transaction:
+        if transaction:
+            await self._kernel.apply(transaction)
+        self._stale.become(transaction.stale, self._clock())
+        self._wanted = leads_to
+        return transaction
+
+    async def _delete_stale(self) -> bool:
+        """Whether it worked; if not, they are found again by the next full sync."""
+        due = self._stale.take_due(self._clock())
+        if not due:
+            return True
+        try:
+            await self._kernel.apply(deletion(due))
+        except MachineError as error:
+            log.error("%d chains that nothing leads to could not be deleted: %s", len(due), error)
+            return False
+        return True
+
+    async def intact(self) -> bool:
+        """Whether the kernel's hooks still lead to where all Services begin."""
+        return await self._kernel.in_use(SERVICES)
+
+    async def cleanup(self) -> None:
+        """Remove the table, ours or a real kube-proxy's; without nft nobody can have made one."""
+        self._wanted = None
+        try:
+            await self._kernel.apply(removal())
+        except CommandNotFound:
+            log.info("nft is not installed, so there is no table %s to remove", TABLE)
