@@ -69,10 +69,13 @@ class Holds(Match):
 
 
 def _remembered(name: str, values: tuple[Value, ...], packet: InFlight) -> bool:
-    """Whether the walk, or the one who asks, has put it into the set; a set of addresses can be given."""
+    """Whether the walk, or the one who asks, has put it into the set; a set of addresses can be given.
+
+    The name has the table's before it; who asks says the set's alone.
+    """
     if (name, values) in packet.noted:
         return True
-    listed = packet.recent.get(name, frozenset())
+    listed = packet.recent.get(name.rpartition(" ")[2], frozenset())
     return any(values == ((each.value, each.value),) for each in listed)
 
 
@@ -111,7 +114,7 @@ class Remember(Target):
     @property
     def words(self) -> str:
         """In words."""
-        return f"its {self.key.words} is noted in set {self.set_name}"
+        return f"its {self.key.words} is noted in set {self.set_name.rpartition(' ')[2]}"
 
     def act(self, packet: InFlight) -> tuple[InFlight, ...]:
         """Rules behind this one find it in the set."""

@@ -7,7 +7,7 @@ same text.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +67,7 @@ class _Reading:
 
     def table(self) -> Table:
         """What has been read."""
-        named = Named(self.family, self.sets)
+        named = Named(self.family, self.name, self.sets)
         chains = {name: self._chain(given, named) for name, given in self.chains.items()}
         return Table(self.full_name, chains, self.handle, self.family)
 
@@ -129,15 +129,14 @@ KINDS: Mapping[str, str] = {
 def _rule(given: Json, named: Named, table: str) -> Rule:
     statements = given["expr"]
     try:
-        steps = [step for each in statements for step in steps_of(each, named)]
+        leading, steps = _apart(statements, named)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         text = json.dumps(statements)
         raise NftError(f"table {table}, chain {given['chain']}: {error!r} in the rule {text}") from error
     counter = _counter(statements)
-    leading = tuple(_leading(steps))
     return NftRule(
-        leading,
-        _target(steps[len(leading) :]),
+        tuple(leading),
+        _target(steps),
         given.get("comment", ""),
         " ".join(map(statement, statements)),
         counter.get("packets"),
@@ -146,17 +145,26 @@ def _rule(given: Json, named: Named, table: str) -> Rule:
     )
 
 
+def _apart(statements: Iterable[Json], named: Named) -> tuple[list[Match], list[Step]]:
+    """The leading conditions, and the steps behind them; a counter ends these."""
+    leading: list[Match] = []
+    steps: list[Step] = []
+    acted = False
+    for each in statements:
+        acted = acted or "counter" in each
+        for step in steps_of(each, named):
+            acted = acted or not isinstance(step, Match)
+            if isinstance(step, Match) and not acted:
+                leading.append(step)
+            else:
+                steps.append(step)
+    return leading, steps
+
+
 def _counter(statements: Iterable[Json]) -> Mapping[str, int]:
     """The first counter of a rule; those with a name belong to several."""
     found = (each["counter"] for each in statements if isinstance(each.get("counter"), dict))
     return next(found, {})
-
-
-def _leading(steps: Iterable[Step]) -> Iterator[Match]:
-    for step in steps:
-        if not isinstance(step, Match):
-            return
-        yield step
 
 
 def _target(steps: list[Step]) -> Target | None:

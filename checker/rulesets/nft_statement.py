@@ -50,10 +50,15 @@ Step = Match | Target
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The table that a statement stands in: its family, and the raw elements of its sets and maps."""
+    """The table that a statement stands in: family and name, and the raw elements of its sets and maps."""
 
     family: str = "ip"
+    table: str = ""
     sets: Mapping[str, list[Json]] = field(default_factory=dict)
+
+    def qualified(self, set_name: str) -> str:
+        """A set's name with its table's before it."""
+        return f"{self.family} {self.table} {set_name}"
 
     def entries(self, data: Json) -> list[Json]:
         """The entries of `@name` or of a set written in place. Raises CannotRead for another table's."""
@@ -93,7 +98,8 @@ def _match(inner: Json, notation: str, named: Named) -> Iterator[Match]:
         raise CannotRead(f"{notation}: whether flags are different is not followed here")
     set_name = right[1:] if isinstance(right, str) and right.startswith("@") else ""
     value = f"{WORDS.get(operator, '')}{_plain(key, right, set_name)}"
-    yield Holds(key, Elements(spans), notation, value, set_name, negated=negated)
+    of_table = named.qualified(set_name) if set_name else ""
+    yield Holds(key, Elements(spans), notation, value, of_table, negated=negated)
 
 
 FLAG_FIELDS = frozenset({"ct status", "tcp flags"})
@@ -295,7 +301,7 @@ def _set_statement(inner: Json, notation: str, named: Named) -> Iterator[Step]:
     else:
         elem = inner["elem"]
         held = elem["elem"]["val"] if isinstance(elem, dict) and "elem" in elem else elem
-        yield Remember(str(inner["set"]).removeprefix("@"), key_of(held), notation)
+        yield Remember(named.qualified(inner["set"].removeprefix("@")), key_of(held), notation)
 
 
 def _note(inner: Json, notation: str, named: Named) -> Iterator[Target]:

@@ -24,7 +24,7 @@ class Node:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [*IN_NAMESPACE, sys.executable, "-P", str(HERE / "node.py")],
+            [*IN_NAMESPACE, sys.executable, str(HERE / "node.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -32,15 +32,15 @@ class Node:
         )
         self.port = 20000
 
-    def ask(self, variant: str, payload: str, packets: list[dict[str, Any]]) -> dict[str, Any]:
-        """Load the rules, send the packets; what arrived where, and the rules with their counters."""
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Load the rules, send the packets; what arrived where, and what the commands print afterwards."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        request = {"variant": variant, "payload": payload, "send": packets}
-        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.write(json.dumps({"from": "client", **request}) + "\n")
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         if "error" in answer:
-            pytest.fail(f"iptables refused the rules: {answer['error']}\n{payload}")
+            loaded = "\n".join(given for _, given in request["load"])
+            pytest.fail(f"the rules were refused: {answer['error']}\n{loaded}")
         return answer
 
     def new_port(self) -> int:

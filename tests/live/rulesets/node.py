@@ -1,16 +1,18 @@
 """A node with a client on one side and a server on the other, each in a network namespace of its own.
 
-    client 10.9.0.2 ── c0 10.9.0.1  node  10.9.1.1 s0 ── server 10.9.1.2, 10.9.1.3
+    client 10.9.0.2, fd09::2 ── c0 …1  node  …1 s0 ── server 10.9.1.2, 10.9.1.3, fd09:1::2, fd09:1::3
 
-Run as `unshare --user --map-root-user --net --kill-child python node.py`. Each line of its input is a
-request {"variant", "payload", "send": [packets]}: it loads the rules, has the client send the packets, and
-answers with what the two hosts saw and with iptables-save's counters.
+Run as `unshare --user --map-root-user --net --kill-child python node.py`. Each line of its input is a request
+{"load": [[command, input], …], "save": [command, …], "from": "client" | "node", "send": [packets]}: it loads
+the rules, has the packets sent, and answers with what the two hosts saw and with what the commands print.
 """
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+from peer import MAC, send
 
 PEER = Path(__file__).with_name("peer.py")
 
@@ -34,47 +36,69 @@ def hear(peer: "subprocess.Popen[str]") -> object:
 
 
 def set_up(client: int, server: int) -> None:
-    lines = (
+    lines = [
         "link set lo up",
         f"link add c0 type veth peer name eth0 netns {client}",
         f"link add s0 type veth peer name eth0 netns {server}",
-        "address add 10.9.0.1/24 dev c0",
-        "address add 10.9.1.1/24 dev s0",
+        f"link set c0 address {MAC['near']}",
+        f"link set s0 address {MAC['far']}",
         "link set c0 up",
         "link set s0 up",
-        "route add default via 10.9.1.2",
-    )
+    ]
+    for link, number, peers in (("c0", "", ("2",)), ("s0", "1", ("2", "3"))):
+        four, six = f"10.9.{number or 0}", f"fd09:{number + ':' if number else ''}:"
+        mac = MAC["client" if link == "c0" else "server"]
+        lines += [f"address add {four}.1/24 dev {link}", f"address add {six}1/64 dev {link} nodad"]
+        for each in peers:
+            lines += [f"neighbour add {four}.{each} lladdr {mac} dev {link} nud permanent"]
+            lines += [f"neighbour add {six}{each} lladdr {mac} dev {link} nud permanent"]
+    lines += ["route add default via 10.9.1.2", "route add default via fd09:1::2"]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
     for name, value in SYSCTLS.items():
-        Path("/proc/sys/net/ipv4", name).write_text(value)
+        Path("/proc/sys/net", name).write_text(value)
 
 
 # An error for each packet refused: the kernel would send one a second to a host.
 SYSCTLS = {
-    "ip_forward": "1",
-    "icmp_ratelimit": "0",
-    "conf/all/rp_filter": "0",
-    "conf/c0/rp_filter": "0",
-    "conf/s0/rp_filter": "0",
+    "ipv4/ip_forward": "1",
+    "ipv4/icmp_ratelimit": "0",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/c0/rp_filter": "0",
+    "ipv4/conf/s0/rp_filter": "0",
+    "ipv6/conf/all/forwarding": "1",
+    "ipv6/icmp/ratelimit": "0",
 }
 
 
+def done(argv: list[str], given: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(argv, input=given, text=True, capture_output=True, check=False)
+
+
 def handle(request: dict[str, object], client: object, server: object) -> dict[str, object]:
-    tool = f"iptables-{request['variant']}"
-    loaded = subprocess.run(
-        [f"{tool}-restore"], input=request["payload"], text=True, capture_output=True, check=False
-    )
-    if loaded.returncode:
-        return {"error": loaded.stderr}
-    tell(client, {"send": request["send"]})
-    tell(server, {})
-    arrived = {"server": hear(server), "client": hear(client)}
-    saved = subprocess.run([f"{tool}-save", "-c"], text=True, capture_output=True, check=True)
-    subprocess.run([f"{tool}-restore"], input=EMPTY, text=True, check=True)
-    return {**arrived, "saved": saved.stdout}
+    try:
+        for argv, given in request["load"]:
+            loaded = done(argv, given)
+            if loaded.returncode:
+                return {"error": f"{' '.join(argv)}: {loaded.stderr}"}
+        own = request["send"] if request["from"] == "node" else ()
+        for packet in own:
+            send(packet)
+        tell(client, {"send": [] if own else request["send"]})
+        tell(server, {})
+        arrived = {"server": hear(server), "client": hear(client)}
+        return {**arrived, "saved": [done(argv).stdout for argv in request["save"]]}
+    finally:
+        for argv, given in EMPTY:
+            done(argv, given)
 
 
-EMPTY = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "filter"))
+NOTHING = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "filter"))
+EMPTY = (
+    (["iptables-legacy-restore"], NOTHING),
+    (["ip6tables-legacy-restore"], NOTHING),
+    (["nft", "flush", "ruleset"], ""),
+    (["ipset", "destroy"], ""),
+)
 
 
 def main() -> None:
