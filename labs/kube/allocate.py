@@ -66,6 +66,11 @@ class Allocator:
         self._holdings: dict[Key, Object] = {}
 
     @property
+    def cidrs(self) -> tuple[str, ...]:
+        """Where the addresses come from."""
+        return (str(self._network),)
+
+    @property
     def first_address(self) -> str:
         """By convention the address of ``default/kubernetes``."""
         return str(self._network[1])

@@ -1,7 +1,8 @@
 """The objects a cluster is born with, made sure of at every start.
 
 The four namespaces with their ``default`` service account and CA certificate, and ``default/kubernetes``, the
-Service by which pods find the API, with the endpoint it leads to.
+Service by which pods find the API, with the endpoint it leads to; and the range ClusterIPs come from, which
+mode nftables of kube-proxy asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from labs.kube.kinds import KINDS
 from labs.kube.objects import Object
 from labs.kube.registry import Registry
 from labs.kube.target import Target
+from labs.kube.validation.data import SERVICE_CIDR
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 API_LABELS = {"component": "apiserver", "provider": "kubernetes"}
@@ -24,6 +26,8 @@ def bootstrap(registry: Registry, address: str, port: int, ca: str) -> None:
     for state in list(registry.store.list("Namespace")):
         if not state.obj["metadata"].get("deletionTimestamp"):
             furnish(registry, state.obj["metadata"]["name"], ca)
+    cidrs = {"metadata": {"name": SERVICE_CIDR}, "spec": {"cidrs": list(registry.allocator.cidrs)}}
+    _ensure(registry, "ServiceCIDR", cidrs)
     for kind, obj in _api_service(registry.allocator.first_address, address, port):
         _ensure(registry, kind, obj)
 

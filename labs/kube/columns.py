@@ -279,6 +279,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Count", at("count", default=1), wide=True),
         Column("Name", NAME.cell, wide=True),
     ),
+    "ServiceCIDR": (NAME, Column("CIDRs", lambda obj: listed(obj["spec"].get("cidrs") or ())), AGE),
     "Lease": (NAME, Column("Holder", at("spec", "holderIdentity", default="")), AGE),
     "Namespace": (NAME, Column("Status", at("status", "phase", default="")), AGE),
     "Node": (

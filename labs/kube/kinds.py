@@ -118,6 +118,13 @@ ROWS = (
     ),
     Kind("Lease", "leases", "coordination.k8s.io"),
     Kind("EndpointSlice", "endpointslices", "discovery.k8s.io"),
+    Kind(
+        "ServiceCIDR",
+        "servicecidrs",
+        "networking.k8s.io",
+        namespaced=False,
+        subresources=("status",),
+    ),
 )
 
 # Kinds people will try: what to use here instead.

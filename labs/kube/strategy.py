@@ -102,6 +102,11 @@ STRATEGIES: dict[str, Strategy] = {
         validate=service.validate,
         validate_update=service.validate_update,
     ),
+    "ServiceCIDR": Strategy(
+        on_create=_born(conditions=[]),
+        validate=data.service_cidr,
+        validate_update=data.service_cidr_update,
+    ),
 }
 PLAIN = Strategy()
 

@@ -18,6 +18,7 @@ from labs.proxy.mode import Mode, Run, Setup
 from labs.proxy.modes import mode
 from labs.proxy.node import node_facts
 from labs.proxy.runner import Bounds
+from labs.proxy.servicecidrs import served
 from labs.proxy.services import SELECTOR
 from labs.proxy.state import Family, ProxyState
 from labs.proxy.sync import Parts, Proxier
@@ -73,6 +74,11 @@ class KubeProxy:
         for proxier in self.proxiers:
             proxier.endpoint_slice(old, new)
 
+    def service_cidr(self, old: Object | None, new: Object | None) -> None:
+        """Where ClusterIPs come from changed."""
+        for proxier in self.proxiers:
+            proxier.service_cidr(old, new)
+
     def node(self, _: Object | None, new: Object | None) -> None:
         """Our Node changed; while it is away (registered anew) the last facts hold."""
         self.health.node_eligible = eligible(new)
@@ -83,7 +89,7 @@ class KubeProxy:
 
     async def run(self, client: Client) -> None:
         """Watch, sync and answer until cancelled."""
-        informers = self._informers(client)
+        informers = self._informers(client, has_service_cidrs=await served(client))
         async with asyncio.TaskGroup() as tasks:
             for work in (*(informer.run() for informer in informers), *self._servers()):
                 tasks.create_task(work)
@@ -96,11 +102,12 @@ class KubeProxy:
                 tasks.create_task(proxier.runner.loop())
                 tasks.create_task(proxier.watch_canary())
 
-    def _informers(self, client: Client) -> list[Informer]:
+    def _informers(self, client: Client, *, has_service_cidrs: bool) -> list[Informer]:
         return [
             Informer(client, "Node", fields=f"metadata.name={self.name}", on_change=self.node),
             Informer(client, "Service", labels=SELECTOR, on_change=self.service),
             Informer(client, "EndpointSlice", labels=SELECTOR, on_change=self.endpoint_slice),
+            *([Informer(client, "ServiceCIDR", on_change=self.service_cidr)] if has_service_cidrs else []),
         ]
 
     def _servers(self) -> Iterator[Coroutine[None, None, None]]:

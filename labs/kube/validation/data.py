@@ -1,4 +1,4 @@
-"""The rules of ConfigMaps, Secrets, Endpoints, EndpointSlices, Nodes and Events."""
+"""The rules of ConfigMaps, Secrets, Endpoints, EndpointSlices, ServiceCIDRs, Nodes and Events."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ KEY_RULE = (
 )
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 MOST_ENDPOINTS, MOST_PORTS = 1000, 20000
+SERVICE_CIDR = "kubernetes"
 IMMUTABLE = "field is immutable when `immutable` is set"
 
 
@@ -101,6 +102,20 @@ def endpoint_slice_update(new: Object, old: Object) -> Iterator[FieldError]:
     """A slice's family is decided once."""
     if new.get("addressType") != old.get("addressType"):
         yield invalid("addressType", new.get("addressType"), "field is immutable")
+
+
+def service_cidr(obj: Object) -> Iterator[FieldError]:
+    """The one ServiceCIDR, by which this server tells its range."""
+    if obj["metadata"].get("name") != SERVICE_CIDR:
+        yield forbidden("metadata.name", f"ClusterIPs come from one range, that of `{SERVICE_CIDR}`")
+    if not (obj.get("spec") or {}).get("cidrs"):
+        yield required("spec.cidrs", "at least one CIDR required")
+
+
+def service_cidr_update(new: Object, old: Object) -> Iterator[FieldError]:
+    """The range is decided when the server starts."""
+    if new.get("spec") != old.get("spec"):
+        yield invalid("spec.cidrs", (new.get("spec") or {}).get("cidrs"), "field is immutable")
 
 
 def _of_family(path: str, address: str, kind: str) -> Iterator[FieldError]:

@@ -113,6 +113,7 @@ TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "echo:1"}], "nodeSe
         ("ConfigMap", {"data": {"a": "1"}, "binaryData": {"b": ""}}, ["one", 2, "5m"]),
         ("Secret", {"type": "Opaque", "data": {"a": ""}}, ["one", "Opaque", 1, "5m"]),
         ("Namespace", {"status": {"phase": "Active"}}, ["one", "Active", "5m"]),
+        ("ServiceCIDR", {"spec": {"cidrs": ["10.96.0.0/16"]}}, ["one", "10.96.0.0/16", "5m"]),
         ("Lease", {"spec": {"holderIdentity": "me"}}, ["one", "me", "5m"]),
         (
             "Event",

@@ -79,6 +79,11 @@ def test_what_is_a_label_is_also_a_subdomain(text: str) -> None:
         ),
         ("ConfigMap", {"data": {"a": "x" * 1_048_577}}, ": Too long: may not be more than 1048576 bytes"),
         ("EndpointSlice", {}, "addressType: Required value"),
+        (
+            "ServiceCIDR",
+            {"spec": {"cidrs": ["10.97.0.0/16"]}},
+            "metadata.name: Forbidden: ClusterIPs come from",
+        ),
         ("EndpointSlice", {"addressType": "IPX"}, 'addressType: Unsupported value: "IPX"'),
         (
             "EndpointSlice",

@@ -257,3 +257,13 @@ def test_a_cluster_is_born_with_the_service_that_leads_to_its_api(registry: Regi
 
     assert (service["spec"]["clusterIP"], service["spec"]["ports"][0]["port"]) == ("10.96.0.1", 443)
     assert endpoints[0]["addresses"] == ["192.168.56.10"]
+
+
+def test_where_cluster_ips_come_from_is_an_object_that_stays(registry: Registry, make: Any) -> None:
+    state = registry.store.get("ServiceCIDR", ("", "kubernetes"))
+    assert state is not None
+    assert state.obj["spec"] == {"cidrs": ["10.96.0.0/16"]}
+    changed = copy(state)
+    changed["spec"] = {"cidrs": ["10.97.0.0/16"]}
+    with pytest.raises(StatusError, match="field is immutable"):
+        update(registry, make, changed)

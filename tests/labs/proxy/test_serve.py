@@ -87,6 +87,13 @@ def test_a_defaulted_mode_is_warned_about_and_an_unreachable_kubeconfig_named(
     assert f"{tmp_path}/none" in out
 
 
+class FakeClient:
+    """An API that tells where ClusterIPs come from."""
+
+    async def request(self, *_: str) -> Any:
+        return {"resources": [{"name": "servicecidrs"}]}
+
+
 class FakeInformer:
     """Lists what the test gives, then stays silent."""
 
@@ -111,7 +118,7 @@ class FakeInformer:
 async def running(objects: dict[str, list[Any]], kernel: Any, **config: Any) -> AsyncIterator[KubeProxy]:
     FakeInformer.objects, FakeInformer.asked = objects, []
     made = KubeProxy(KubeProxyConfiguration(**config), "worker-1", (Family.IPV4,), kernel)
-    task = asyncio.create_task(made.run(None))  # type: ignore[arg-type]
+    task = asyncio.create_task(made.run(FakeClient()))  # type: ignore[arg-type]
     try:
         yield made
     finally:
