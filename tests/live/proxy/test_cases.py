@@ -16,11 +16,9 @@ from labs.proxy.modes import MODES
 
 pytestmark = pytest.mark.live
 
-NEEDS_A_KERNEL = {"ipvs": "this kernel has no ip_vs, or refuses it in a user namespace"}
-
 
 @pytest.fixture(scope="module")
-def playing(request: pytest.FixtureRequest) -> Iterator[Stage]:
+def playing() -> Iterator[Stage]:
     with stage() as made:
         yield made
 
@@ -28,5 +26,6 @@ def playing(request: pytest.FixtureRequest) -> Iterator[Stage]:
 @pytest.mark.parametrize("case", cases(), ids=str)
 @pytest.mark.parametrize("mode", MODES)
 def test_every_flow_ends_as_the_case_says(playing: Stage, mode: str, case: Case) -> None:
+    playing.needs(mode)
     wrong = playing.play(case, mode)
     assert not wrong, "\n".join([case.about, *wrong])

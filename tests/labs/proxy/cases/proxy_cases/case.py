@@ -105,6 +105,7 @@ class Case:
     features: tuple[str, ...]
     config: Object
     steps: tuple[Step, ...]
+    alone: bool = False  # whether the file is for this family only
 
     @property
     def flows(self) -> list[Flow]:
@@ -128,11 +129,13 @@ def cases() -> list[Case]:
 def read(path: Path) -> Iterator[Case]:
     """One file in each of its families; raises CaseInvalid."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for family in raw.get("families", FAMILIES):
+    families = raw.get("families", FAMILIES)
+    for family in families:
         given = placed(raw, family)
         config = {"clusterCIDR": placed("$pods", family), **given.get("config", {})}
         steps = tuple(_steps(path.stem, given, family))
-        yield Case(path.stem, family, given["about"], tuple(given.get("features", ())), config, steps)
+        features = tuple(given.get("features", ()))
+        yield Case(path.stem, family, given["about"], features, config, steps, alone=len(families) == 1)
 
 
 def _steps(name: str, given: Object, family: str) -> Iterator[Step]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from typing import Any
 
 from labs.proxy.config import read
 from labs.proxy.conntrack import Conntrack
 from labs.proxy.health import ProxyHealth
-from labs.proxy.log import set_up
 from labs.proxy.metrics import Metrics
 from labs.proxy.mode import Setup
 from labs.proxy.modes import mode
@@ -82,6 +82,7 @@ async def main() -> None:
         print("ANSWER", json.dumps(answer))
 
 
-set_up("/dev/stderr", 2)
+# Not to standard output: nobody reads it between commands, and a mode may log every packet's way.
+logging.basicConfig(stream=sys.stderr, level=logging.INFO)
 sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 asyncio.run(main())

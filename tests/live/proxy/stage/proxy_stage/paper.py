@@ -6,6 +6,7 @@ checker.rulesets, which shares no code with it.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from proxy_cases.case import Case, Flow, Step
 from proxy_cases.judge import on_paper
 from proxy_cases.places import LOCAL, PLACES
-from proxy_stage.world import HERE, Proxy, World, namespaces, node_facts, started
+from proxy_stage.world import HERE, Proxy, World, namespaces, needs, node_facts, started
 
 from checker.rulesets.walk import Node, Packet, walk
 
@@ -41,7 +42,11 @@ class Paper:
     def __init__(self, world: World, proxy: Proxy) -> None:
         self.world, self.proxy = world, proxy
 
-    def play(self, case: Case, mode: str) -> tuple[list[str], str]:
+    def needs(self, mode: str) -> None:
+        """Skip the test where this kernel cannot run the mode."""
+        needs(self.world, mode)
+
+    def play(self, case: Case, mode: str) -> tuple[list[str], list[str]]:
         """What is wrong, and the rules of each step as the kernel printed them."""
         self.proxy.start(mode, case.family, case.config, node_facts(case.family))
         wrong, printed = [], []
@@ -49,11 +54,11 @@ class Paper:
             for number, step in enumerate(case.steps, 1):
                 self.proxy.become(*step.objects)
                 texts = self.dump(mode, case.family)
-                printed += [f"## step {number}", *texts.values()]
+                printed.append("\n".join(map(without_counters, texts.values())))
                 wrong += [f"step {number}: {found}" for found in self._walks(texts, case, step, mode)]
         finally:
             self.proxy.do("cleanup")
-        return wrong, "\n".join(printed)
+        return wrong, printed
 
     def dump(self, mode: str, family: str) -> dict[str, str]:
         """The texts that show the mode's rules."""
@@ -70,6 +75,12 @@ class Paper:
                 start = "output" if PLACES[flow.asker].name == "node" else "prerouting"
                 found = walk(node, packet(flow, case.family), start)
                 yield from (f"{flow}: {complaint}" for complaint in on_paper(end, found))
+
+
+def without_counters(text: str) -> str:
+    """What iptables-save prints, but for the time and for how many packets have passed."""
+    lines = (re.sub(r" \[\d+:\d+\]$", " [0:0]", line) for line in text.splitlines())
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def packet(flow: Flow, family: str) -> Packet:

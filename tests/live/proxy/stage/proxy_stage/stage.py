@@ -14,7 +14,7 @@ from proxy_cases.judge import sent
 from proxy_cases.network import FABRIC, script
 from proxy_cases.places import PLACES, PODS
 from proxy_stage.patience import PATIENCE
-from proxy_stage.world import HERE, Proxy, World, namespaces, node_facts, started, wait_for
+from proxy_stage.world import HERE, Proxy, World, namespaces, needs, node_facts, started, wait_for
 
 BACKEND_PORTS = (8080, 8081)
 GATEWAY_PORTS = (80, 81, 443)
@@ -32,6 +32,10 @@ class Stage:
     def __init__(self, world: World, peers: subprocess.Popen[str], proxy: Proxy) -> None:
         self.world, self.proxy = world, proxy
         self._peers = peers
+
+    def needs(self, mode: str) -> None:
+        """Skip the test where this kernel cannot run the mode."""
+        needs(self.world, mode)
 
     def play(self, case: Case, mode: str) -> list[str]:
         """What is wrong; empty if nothing is."""

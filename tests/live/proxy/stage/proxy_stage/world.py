@@ -53,6 +53,11 @@ class World:
             pytest.fail(f"{' '.join(argv)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
+    def can(self, *argv: str) -> bool:
+        """Whether a command works."""
+        done = subprocess.run(self.argv(*argv), capture_output=True, check=False, timeout=60)
+        return done.returncode == 0
+
     def ask(
         self, protocol: str, address: str, port: int, times: int = 1, *, at: str = "", local: int = 0
     ) -> list[str]:
@@ -116,6 +121,16 @@ class Proxy:
 
 def _key(item: Object) -> tuple[str, str, str]:
     return item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+NEEDS = {"ipvs": ("ipvsadm", "-Ln"), "nftables": ("nft", "list", "ruleset")}
+"""What must work in the namespace for a mode to."""
+
+
+def needs(world: World, mode: str) -> None:
+    """Skip the test where this kernel, or this user, cannot run the mode."""
+    if mode in NEEDS and not world.can(*NEEDS[mode]):
+        pytest.skip(f"mode {mode}: `{' '.join(NEEDS[mode])}` does not work on this kernel or for this user")
 
 
 def user() -> list[str]:
