@@ -76,7 +76,7 @@ class NftablesMode:
 
     async def _partial(self, known: Wanted, state: ProxyState, changed: Changed) -> Transaction:
         """Stale chains are part of what there is: one that is wanted again is filled, not made."""
-        before, after = update(known, state, sorted(changed.names), self._options)
+        before, after = update(known, state, changed.names, self._options)
         before.chains.update(dict.fromkeys(self._stale, Chain()))
         return await self._apply(difference(before, after), known)
 

@@ -30,9 +30,13 @@ def service_objects(state: ProxyState, name: ServicePortName, options: Options) 
 def update(
     wanted: Wanted, state: ProxyState, names: Iterable[ServicePortName], options: Options
 ) -> tuple[Table, Table]:
-    """Bring it up to date with these Service ports; returns the objects touched, before and after."""
+    """Bring it up to date with these Service ports; returns the objects touched, before and after.
+
+    In the order of names, so that the same state gives the same text.
+    """
     changed = {
-        name: service_objects(state, name, options) if name in state.services else None for name in names
+        name: service_objects(state, name, options) if name in state.services else None
+        for name in sorted(names)
     }
     return wanted.replace(fixed(options, state.service_cidrs), changed)
 
