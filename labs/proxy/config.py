@@ -54,6 +54,7 @@ def read(raw: Any, source: str) -> Loaded:
     """A configuration from plain data; ``source`` is what errors call it."""
     reader = Reader(source)
     config = with_defaults_of_mode(reader.structure(KubeProxyConfiguration, raw, ""))
+    reader.warn_of_other_modes(config.mode)
     for at, problem in problems(config):
         raise reader.error(at, problem)
     return Loaded(config, tuple(reader.warnings))
@@ -99,6 +100,7 @@ class Reader:
     def __init__(self, source: str) -> None:
         self.source = source
         self.warnings: list[str] = []
+        self._modes: dict[str, str] = {}  # fields that were set → the mode that reads them
 
     def structure(self, kind: type[T], raw: Any, path: str) -> T:
         """A mapping as this class; null and missing fields get their defaults."""
@@ -116,6 +118,7 @@ class Reader:
                 values[field.name] = self._value(types[field.name], value, at)
                 if values[field.name]:  # 0, false and empty ask for nothing
                     self._warn(at, field.metadata["unused"])
+                    self._set_for(at, field.metadata["only"])
         return kind(**values)
 
     def _value(self, kind: Any, value: Any, at: str) -> Any:
@@ -129,6 +132,16 @@ class Reader:
     def _warn(self, at: str, unused: str) -> None:
         if unused:
             self.warnings.append(f"{self.source}: {at} has no effect: {unused}")
+
+    def _set_for(self, at: str, mode: str) -> None:
+        if mode:
+            self._modes[at] = mode
+
+    def warn_of_other_modes(self, running: str) -> None:
+        """Warn of fields that only another mode than the running one reads."""
+        for at, mode in self._modes.items():
+            if mode != running:
+                self._warn(at, f"it belongs to mode {mode}")
 
     def error(self, at: str, problem: str) -> ConfigInvalid:
         """The error for the field at this path."""

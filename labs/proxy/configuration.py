@@ -25,9 +25,9 @@ Seconds = NewType("Seconds", float)
 """A duration; files and flags write it as Go does: 1m30s, 250ms."""
 
 
-def setting(name: str, default: Any, unused: str = "") -> Any:
-    """A field: its name in YAML, its default, and why it has no effect if it has none."""
-    metadata = {"name": name, "unused": unused}
+def setting(name: str, default: Any, unused: str = "", *, only: str = "") -> Any:
+    """A field: its name in YAML, its default, why it has no effect if it has none, the mode it belongs to."""
+    metadata = {"name": name, "unused": unused, "only": only}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -100,15 +100,15 @@ class Winkernel:
 
 @dataclass(frozen=True)
 class Conntrack:
-    """Connection tracking of the host. tcpBeLiberal is a namespace's own, the maxima are the host's."""
+    """Connection tracking. Time-outs and tcpBeLiberal are a network namespace's own, the maxima the host's."""
 
     max_per_core: int = setting("maxPerCore", 32768, NOT_IN_A_NAMESPACE)
     min: int = setting("min", 131072, NOT_IN_A_NAMESPACE)
-    tcp_established_timeout: Seconds = setting("tcpEstablishedTimeout", Seconds(86400), NOT_OURS)
-    tcp_close_wait_timeout: Seconds = setting("tcpCloseWaitTimeout", Seconds(3600), NOT_OURS)
+    tcp_established_timeout: Seconds = setting("tcpEstablishedTimeout", Seconds(86400))
+    tcp_close_wait_timeout: Seconds = setting("tcpCloseWaitTimeout", Seconds(3600))
     tcp_be_liberal: bool = setting("tcpBeLiberal", False)
-    udp_timeout: Seconds = setting("udpTimeout", Seconds(0), NOT_OURS)
-    udp_stream_timeout: Seconds = setting("udpStreamTimeout", Seconds(0), NOT_OURS)
+    udp_timeout: Seconds = setting("udpTimeout", Seconds(0))
+    udp_stream_timeout: Seconds = setting("udpStreamTimeout", Seconds(0))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ class KubeProxyConfiguration:
         "configSyncPeriod", Seconds(900), "a watch misses nothing, so nothing is read again"
     )
     oom_score_adj: int = setting("oomScoreAdj", -999, "a user namespace cannot lower it")
-    port_range: str = setting("portRange", "", "it belongs to mode userspace")
+    port_range: str = setting("portRange", "", only="userspace")
+    udp_idle_timeout: Seconds = setting("udpIdleTimeout", Seconds(0.25), only="userspace")  # gone in 1.26
     feature_gates: Mapping[str, Any] = setting("featureGates", dict, "no feature here has a gate")
     windows_run_as_service: bool = setting("windowsRunAsService", False, NOT_THIS_SYSTEM)
     client_connection: ClientConnection = setting("clientConnection", ClientConnection)

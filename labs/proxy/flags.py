@@ -65,6 +65,7 @@ FLAGS = (
     Flag("proxy-mode", "mode"),
     Flag("proxy-port-range", "portRange"),
     Flag("show-hidden-metrics-for-version", "showHiddenMetricsForVersion"),
+    Flag("udp-timeout", "udpIdleTimeout"),
     Flag("v", "logging.verbosity", "int"),
 )
 

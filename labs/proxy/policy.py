@@ -46,14 +46,14 @@ class Choice:
 def choose(service: ServicePort, endpoints: Endpoints, node: Node) -> Choice:
     """The endpoints that this service port's traffic may use on this node."""
     cluster = _cluster(endpoints, node) if service.uses_cluster_endpoints else ()
-    local = _ready_else_terminating(_on_this_node(endpoints)) if service.uses_local_endpoints else ()
+    local = ready_else_terminating(_on_this_node(endpoints)) if service.uses_local_endpoints else ()
     anywhere = endpoints if service.uses_local_endpoints else cluster
     return Choice(cluster, local, any(map(_usable, anywhere)))
 
 
 def _cluster(endpoints: Endpoints, node: Node) -> Endpoints:
     near = near_by([endpoint for endpoint in endpoints if endpoint.ready], node)
-    return near or _ready_else_terminating(endpoints)
+    return near or ready_else_terminating(endpoints)
 
 
 def near_by(ready: list[Endpoint], node: Node) -> Endpoints:
@@ -68,7 +68,8 @@ def near_by(ready: list[Endpoint], node: Node) -> Endpoints:
     return tuple(ready)
 
 
-def _ready_else_terminating(endpoints: Endpoints) -> Endpoints:
+def ready_else_terminating(endpoints: Endpoints) -> Endpoints:
+    """The ready ones; if there is none, those that terminate and still serve."""
     ready = tuple(endpoint for endpoint in endpoints if endpoint.ready)
     return ready or tuple(endpoint for endpoint in endpoints if _usable(endpoint))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from labs.proxy.configuration import API_VERSION, KIND, KubeProxyConfiguration
+from labs.proxy.portrange import port_range
 
 DETECT_LOCAL_MODES = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
 NODE_PORT_WORDS = ("all", "primary", "localhost")
@@ -24,6 +25,7 @@ def problems(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
     yield from _networks(config)
     yield from _bind_addresses(config)
     yield from _detector_values(config)
+    yield from _userspace(config)
 
 
 def _periods(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
@@ -69,6 +71,15 @@ def _detector_values(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]
     at, value = needed.get(config.detect_local_mode, ("", "given"))
     if not value:
         yield at, f"is empty, but detectLocalMode is {config.detect_local_mode}"
+
+
+def _userspace(config: KubeProxyConfiguration) -> Iterator[tuple[str, str]]:
+    try:
+        port_range(config.port_range)
+    except ValueError as expected:
+        yield "portRange", f"found {shown(config.port_range)}, expected {expected}"
+    if config.udp_idle_timeout <= 0:
+        yield "udpIdleTimeout", f"found {config.udp_idle_timeout:g} s, must be more than 0"
 
 
 def host_and_port(text: str) -> tuple[str, int] | None:
