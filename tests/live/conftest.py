@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from guest_kernel.outside import (  # noqa: F401  # hooks: what needs IPVS runs in a guest
+    pytest_collection_modifyitems,
+    pytest_runtest_protocol,
+    pytest_sessionfinish,
+)
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "eks-dev-1-appname-ns"

@@ -11,6 +11,6 @@ What is written, in the order in which one reads it:
 
 How it gets into the kernel: ``ipset``, ``link`` (kube-ipvs0), ``table`` (virtual servers, and how real
 servers end) compare what is there with what is wanted; ``door`` is the way to IPVS, over ``wire`` and
-``genetlink``, and ``fake`` one without a kernel. ``host`` sets what IPVS needs, ``needs`` says what a
-machine lacks for it, ``mode`` does it all in the right order, ``cleanup`` takes it away.
+``genetlink``. ``host`` sets what IPVS needs, ``needs`` says what a machine lacks for it, ``mode`` does it
+all in the right order, ``cleanup`` takes it away. ``fake`` and ``fake_commands`` are a kernel for tests.
 """

@@ -1,0 +1,104 @@
+"""Outside of the guest: tests that need IPVS run in it, and their reports are this run's own.
+
+Tests with the marker ``ip_vs``, and those with the parameter mode=ipvs, are handed to one guest all
+together when the first of them is due. Here they pass, fail and are counted as if they had run here. On
+a machine that has IPVS loaded (the guest is one) they simply run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from guest_kernel.guest import Guest, Report
+from guest_kernel.parts import Unavailable
+
+GUEST = pytest.StashKey["Reports"]()
+
+
+def has_ip_vs() -> bool:
+    """Whether these tests can run right here."""
+    return os.geteuid() == 0 and Path("/proc/net/ip_vs").exists()
+
+
+def belongs(item: pytest.Item) -> bool:
+    """Whether the test is for the guest."""
+    return item.get_closest_marker("ip_vs") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them, and keep them in one worker: one boot for all."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("mode") == "ipvs" and item.get_closest_marker("live"):
+            item.add_marker("ip_vs")
+        if belongs(item):
+            item.add_marker(pytest.mark.xdist_group("ip_vs"), append=False)
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Report what the guest said about this test."""
+    if not belongs(item) or has_ip_vs():
+        return None
+    stash = item.session.stash
+    if GUEST not in stash:
+        stash[GUEST] = Reports(item.session)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in stash[GUEST].of(item):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Switch the guest off."""
+    if GUEST in session.stash:
+        session.stash[GUEST].stop()
+
+
+class Reports:
+    """The guest's reports by test; without a guest each is one of skipping, with the reason."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._config = session.config
+        self._known: dict[str, list[pytest.TestReport]] = {}
+        self._guest: Guest | None = None
+        self._coming: Iterator[Report] = iter(())
+        self.unavailable = ""
+        try:
+            items = [item.nodeid for item in session.items if belongs(item)]
+            self._guest = Guest(session.config.rootpath, items)
+            self._coming = self._guest.reports()
+        except Unavailable as error:
+            self.unavailable = f"no guest with IPVS: {error}"
+
+    def of(self, item: pytest.Item) -> list[pytest.TestReport]:
+        """All reports of a test; waits for the last."""
+        if self.unavailable:
+            return [_report(item, "skipped", (str(item.path), 0, self.unavailable))]
+        while not _complete(self._known.get(item.nodeid, [])):
+            data = next(self._coming, None)
+            if data is None:
+                return [_report(item, "failed", f"the guest did not run it; {self._last_words()}")]
+            report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
+            self._known.setdefault(report.nodeid, []).append(report)
+        return self._known.pop(item.nodeid)
+
+    def _last_words(self) -> str:
+        return self._guest.last_words() if self._guest else ""
+
+    def stop(self) -> None:
+        """Switch the guest off."""
+        if self._guest:
+            self._guest.stop()
+
+
+def _complete(reports: list[pytest.TestReport]) -> bool:
+    return bool(reports) and reports[-1].when == "teardown"
+
+
+def _report(item: pytest.Item, outcome: str, why: object) -> pytest.TestReport:
+    keywords = dict.fromkeys(item.keywords, 1)
+    return pytest.TestReport(item.nodeid, item.location, keywords, outcome, why, "call")  # type: ignore[arg-type]
