@@ -100,7 +100,7 @@ class Winkernel:
 
 @dataclass(frozen=True)
 class Conntrack:
-    """Connection tracking. Time-outs and tcpBeLiberal are a network namespace's own, the maxima the host's."""
+    """Connection tracking. Time-outs and tcpBeLiberal are a namespace's own, the maxima are the host's."""
 
     max_per_core: int = setting("maxPerCore", 32768, NOT_IN_A_NAMESPACE)
     min: int = setting("min", 131072, NOT_IN_A_NAMESPACE)

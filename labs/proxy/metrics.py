@@ -6,13 +6,16 @@ Each proxy has a registry of its own, so that two in one process (or in one test
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
+from labs.proxy.counters import INVALID_DROPPED, LOCALHOST_ACCEPTED, NO_COUNTERS, PacketCounters
 from labs.proxy.mode import Result
 from labs.proxy.policy import without_local
 from labs.proxy.state import Family, ProxyState
@@ -55,6 +58,17 @@ ANSWERS = {
     "proxy_healthz_total": "Answers of /healthz, by code",
     "proxy_livez_total": "Answers of /livez, by code",
 }
+PACKETS = {
+    INVALID_DROPPED: (
+        "iptables_ct_state_invalid_dropped_packets",
+        "Packets dropped since conntrack has no sense of them",
+    ),
+    LOCALHOST_ACCEPTED: (
+        "iptables_localhost_nodeports_accepted_packets",
+        "Packets accepted for NodePorts on 127.0.0.1",
+    ),
+}
+"""What the kernel counts by itself: the counter's name → the metric's and its text."""
 FAMILY = ("ip_family",)
 FAILURES = {"nftables": (("nftables_sync",), ("nftables_sync",))}
 """What is counted when a sync of a mode fails: a full one, a partial one."""
@@ -71,12 +85,27 @@ class Sync:
     triggers: list[datetime]
 
 
+class KernelCounters(Collector):
+    """Asks the kernel when somebody asks us; a counter that is not there is no metric, not a zero."""
+
+    def __init__(self, counters: PacketCounters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        """A metric for each counter that there is."""
+        for counter, (name, text) in PACKETS.items():
+            packets = self._counters.packets(counter)
+            if packets is not None:
+                yield CounterMetricFamily(PREFIX + name, text, value=packets)
+
+
 class Metrics:
     """All metrics of one kube-proxy."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: PacketCounters = NO_COUNTERS) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the real one has no _created series
         self.registry = registry = CollectorRegistry()
+        registry.register(KernelCounters(counters))
         self._histograms = {
             name: Histogram(PREFIX + name, text, FAMILY, registry=registry, buckets=buckets)
             for name, (text, buckets) in HISTOGRAMS.items()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from labs.proxy.configuration import KubeProxyConfiguration
+from labs.proxy.counters import NO_COUNTERS, PacketCounters
 from labs.proxy.state import Changed, Family, ProxyState
 from vm.command import Completed
 
@@ -31,6 +32,7 @@ class Setup:
     family: Family
     config: KubeProxyConfiguration
     run: Run
+    counters: PacketCounters = NO_COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +74,11 @@ class Mode(Protocol):
 
     async def cleanup(self) -> None:
         """Remove all that this mode ever writes, and nothing else."""
+
+
+@runtime_checkable
+class Initialized(Protocol):
+    """A mode that sets something of the node's which needs privileges of its own (``--init-only``)."""
+
+    async def initialize(self) -> None:
+        """Set that and nothing else; what cannot be set is told in the log."""

@@ -11,6 +11,7 @@ from labs.kube.informer import Informer
 from labs.proxy.config import as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.conntrack import Conntrack
+from labs.proxy.counters import NO_COUNTERS, PacketCounters
 from labs.proxy.endpointslices import Object
 from labs.proxy.health import ProxyHealth, eligible
 from labs.proxy.metrics import Metrics
@@ -35,13 +36,18 @@ class KubeProxy:
     """Runs until cancelled and leaves its rules behind: Services must go on working while it restarts."""
 
     def __init__(
-        self, config: KubeProxyConfiguration, name: str, families: tuple[Family, ...], run: Run
+        self,
+        config: KubeProxyConfiguration,
+        name: str,
+        families: tuple[Family, ...],
+        run: Run,
+        counters: PacketCounters = NO_COUNTERS,
     ) -> None:
         self.config, self.name = config, name
-        self.metrics = Metrics()
+        self.metrics = Metrics(counters)
         self.health = ProxyHealth(config.periods.sync_period)
         self.service_health = ServiceHealthServers(self.health)
-        self._run = run
+        self._run, self._counters = run, counters
         self._node_known = asyncio.Event()
         self._synced = asyncio.Event()
         self.proxiers = [self._proxier(family) for family in families]
@@ -53,7 +59,7 @@ class KubeProxy:
         return Proxier(family, node_facts(self.name, None, family, self.config.bind_address), parts, bounds)
 
     def _mode(self, family: Family) -> Mode:
-        return mode(self.config.mode, Setup(family, self.config, self._run))
+        return mode(self.config.mode, Setup(family, self.config, self._run, self._counters))
 
     def queued(self, family: Family) -> None:
         """A proxier has something to sync."""

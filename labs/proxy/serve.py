@@ -20,12 +20,14 @@ import yaml
 
 from labs.errors import LabError
 from labs.kube.client import Client
+from labs.proxy import tracking
 from labs.proxy.config import ConfigInvalid, as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.flags import CommandLine, parse
 from labs.proxy.log import set_up
-from labs.proxy.mode import Run, Setup
+from labs.proxy.mode import Initialized, Run, Setup
 from labs.proxy.modes import MODES, mode
+from labs.proxy.netfilter.nfacct import Nfacct
 from labs.proxy.proxy import KubeProxy
 from labs.proxy.state import Family
 from vm.command import run_async
@@ -69,7 +71,9 @@ async def _do(line: CommandLine) -> int:
     config = line.loaded.config
     if line.cleanup:
         await clean_up(config)
-    elif not line.init_only:  # what needs privileges is set at each full sync, there is nothing to do before
+    elif line.init_only:
+        await initialize(config)
+    else:
         await _until_told(serve(config))
     return 0
 
@@ -92,6 +96,15 @@ async def clean_up(config: KubeProxyConfiguration) -> None:
             log.info("%s rules of mode %s are removed", family.value, name)
 
 
+async def initialize(config: KubeProxyConfiguration) -> None:
+    """Set what needs more privileges than CAP_NET_ADMIN, for a kube-proxy that will have no more."""
+    tracking.set_up(config.conntrack)
+    for family in await families(run_async):
+        made = mode(config.mode, Setup(family, config, run_async))
+        if isinstance(made, Initialized):
+            await made.initialize()
+
+
 async def families(run: Run) -> tuple[Family, ...]:
     """The IP families of this node: IPv6 too where the kernel can translate it, else nobody misses it."""
     try:
@@ -106,9 +119,10 @@ async def serve(config: KubeProxyConfiguration) -> None:
     if not config.mode:
         log.warning(DEFAULTED)
     name = (config.hostname_override or platform.node()).strip().lower()
-    proxy = KubeProxy(config, name, await families(run_async), run_async)
+    proxy = KubeProxy(config, name, await families(run_async), run_async, Nfacct())
     served = " and ".join(proxier.family.value for proxier in proxy.proxiers)
     async with await connect(config) as client:
+        tracking.set_up(config.conntrack)
         log.info("Starting kube-proxy on %s, mode %s, %s", name, proxy.proxiers[0].mode.name, served)
         await proxy.run(client)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labs.proxy.counters import LOCALHOST_ACCEPTED
 from labs.proxy.iptables import names, static
-from labs.proxy.iptables.options import LOCALHOST_ACCEPTED
+from labs.proxy.iptables.counting import counted
 from labs.proxy.iptables.subject import Subject
 from labs.proxy.netfilter.ruleset import rule
 
@@ -65,8 +66,12 @@ def node_port(subject: Subject) -> Placed:
     jump = f"-j {subject.chain(names.EXTERNAL)}"
     if subject.choice.any_usable:
         if subject.options.serves_localhost and LOCALHOST_ACCEPTED in subject.options.counters:
-            counted = f"-d 127.0.0.0/8 --dport {port} -m nfacct --nfacct-name {LOCALHOST_ACCEPTED}"
-            yield "nat", static.NODE_PORTS, rule(name, subject.protocol, counted, jump)
+            to = f"-d 127.0.0.0/8 --dport {port}"
+            yield (
+                "nat",
+                static.NODE_PORTS,
+                rule(name, subject.protocol, to, counted(LOCALHOST_ACCEPTED), jump),
+            )
         yield "nat", static.NODE_PORTS, rule(name, subject.protocol, f"--dport {port}", jump)
     yield from refuse_external(subject, f"-m addrtype --dst-type LOCAL {subject.protocol} --dport {port}")
 

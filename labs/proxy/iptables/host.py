@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from labs.proxy.counters import INVALID_DROPPED, LOCALHOST_ACCEPTED
+from labs.proxy.iptables.counting import Counting
 from labs.proxy.iptables.options import Options
 from labs.proxy.localdetector import local_detector
 from labs.proxy.mode import Setup
@@ -24,13 +26,15 @@ class Host:
     def __init__(self, setup: Setup, kernel: Kernel, sysctls: Path = Path("/proc/sys")) -> None:
         self._setup = setup
         self._kernel = kernel
+        self._counting = Counting(setup.counters, kernel)
         self._sysctls = sysctls
 
     async def prepare(self, state: ProxyState) -> Options:
         """Set what the rules need and return how to write them; raises MachineError where a command fails."""
         config = self._setup.config
         wanted = node_port_addresses(config.node_port_addresses, self._setup.family)
-        localhost = self._serve_localhost(wanted)
+        localhost, drops = self.serve_localhost(), self._sysctl(BE_LIBERAL) in ("", "0")
+        counting = {INVALID_DROPPED: drops, LOCALHOST_ACCEPTED: localhost}
         return Options(
             family=self._setup.family,
             masquerade_bit=config.iptables.masquerade_bit,
@@ -39,7 +43,8 @@ class Host:
             localhost_node_ports=localhost,
             node_port_addresses=await self._addresses(wanted, state.node.address, loopback=localhost),
             random_fully=(await self._kernel.variant()).random_fully,
-            drop_invalid=self._sysctl(BE_LIBERAL) != "1",
+            drop_invalid=drops,
+            counters=await self._counting.usable(*(name for name, used in counting.items() if used)),
         )
 
     async def _addresses(
@@ -51,11 +56,16 @@ class Host:
             await local_addresses(self._setup.run, self._setup.family), primary, loopback=loopback
         )
 
-    def _serve_localhost(self, wanted: NodePortAddresses) -> bool:
-        """Let 127.0.0.1 be routed, as NodePorts on localhost need; False where they are not to be served."""
-        if not (self._setup.config.iptables.localhost_node_ports and wanted.on_loopback):
+    def serve_localhost(self) -> bool:
+        """Let 127.0.0.1 be routed, as NodePorts on localhost need; False where they are not to be served.
+
+        No kernel routes ::1, whatever is asked for.
+        """
+        wanted = node_port_addresses(self._setup.config.node_port_addresses, self._setup.family)
+        asked = self._setup.config.iptables.localhost_node_ports and wanted.on_loopback
+        if self._setup.family is Family.IPV6 or not asked:
             return False
-        if self._setup.family is Family.IPV4 and self._sysctl(ROUTE_LOCALNET) != "1":
+        if self._sysctl(ROUTE_LOCALNET) != "1":
             try:
                 (self._sysctls / ROUTE_LOCALNET).write_text("1", encoding="ascii")
             except OSError as error:

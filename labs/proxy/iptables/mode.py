@@ -59,7 +59,13 @@ class IptablesMode:
         if write:
             await self._kernel.restore(write)
         self._applied = applied
-        return Result(full=before is None, written=bool(write), rules=wanted.size(), last=write.chains.size())
+        return Result(
+            full=before is None,
+            written=bool(write),
+            rules=wanted.size(),
+            last=write.chains.size(),
+            again=self._patience if applied is not wanted else 0,
+        )
 
     def _refresh(self, state: ProxyState, changed: Changed, *, everything: bool) -> None:
         """Make the rules of those Service ports again that may have changed."""
@@ -71,6 +77,11 @@ class IptablesMode:
             self._services.pop(name, None)
         self._services.update(all_service_rules(state, changed.names, self._options))
 
+    @property
+    def _patience(self) -> float:
+        """For how long stale chains may stay in a large cluster, in seconds."""
+        return self._setup.config.iptables.sync_period
+
     async def _everything(self, wanted: Ruleset) -> Write:
         saved = await self._kernel.save()
         self._cleaned = self._clock()
@@ -81,15 +92,22 @@ class IptablesMode:
     def _keep_stale(self, before: Ruleset, wanted: Ruleset, write: Write) -> Ruleset:
         """In a large cluster chains that nothing leads to any more are deleted only once a sync period.
 
-        Deleting costs the kernel more than leaving them. Returns what the kernel has afterwards.
+        Deleting costs the kernel more than leaving them. Returns what the kernel has afterwards; when stale
+        chains are among it, the mode asks for another sync, or they would stay until the next change.
         """
-        if not self._large or self._clock() - self._cleaned >= self._setup.config.iptables.sync_period:
+        if not self._large or self._clock() - self._cleaned >= self._patience:
             self._cleaned = self._clock()
+            return wanted
+        if not write.stale["nat"]:
             return wanted
         kept = wanted.copy()
         kept["nat"].update({chain: before["nat"][chain] for chain in write.stale["nat"]})
         write.stale = {}
         return kept
+
+    async def initialize(self) -> None:
+        """Let NodePorts on 127.0.0.1 be routed, if they are to be."""
+        self._host.serve_localhost()
 
     async def intact(self) -> bool:
         """Whether the canaries live: an empty chain in each table, gone when somebody flushed it."""

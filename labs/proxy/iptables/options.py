@@ -8,10 +8,6 @@ from labs.proxy.localdetector import LocalDetector
 from labs.proxy.netfilter import masquerade
 from labs.proxy.state import Family
 
-INVALID_DROPPED = "ct_state_invalid_dropped_pkts"
-LOCALHOST_ACCEPTED = "localhost_nps_accepted_pkts"
-
-
 NO_DETECTOR = LocalDetector()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labs.proxy.iptables.options import INVALID_DROPPED, Options
+from labs.proxy.counters import INVALID_DROPPED
+from labs.proxy.iptables.counting import counted
+from labs.proxy.iptables.options import Options
 from labs.proxy.netfilter import masquerade
 from labs.proxy.netfilter.jumps import NEW, Jump
 from labs.proxy.netfilter.masquerade import MARK_MASQ, POSTROUTING
@@ -73,7 +75,7 @@ def localnet_firewall(options: Options) -> tuple[str, ...]:
 
 def forward(options: Options) -> tuple[str, ...]:
     """What conntrack finds invalid would leave untranslated and reset the connection: kubernetes#74839."""
-    counter = f"-m nfacct --nfacct-name {INVALID_DROPPED}" if INVALID_DROPPED in options.counters else ""
+    counter = counted(INVALID_DROPPED) if INVALID_DROPPED in options.counters else ""
     invalid = (
         (rule("", "-m conntrack --ctstate INVALID", counter, "-j DROP"),) if options.drop_invalid else ()
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labs.proxy import tracking
 from labs.proxy.changes import Changes
 from labs.proxy.netfilter.fake import Iptables
 from labs.proxy.state import Family, Node, ProxyState
@@ -64,6 +66,13 @@ def state_of(objects: Iterable[Object], *, family: Family = Family.IPV4, node: N
         kinds.get(item["kind"], changes.endpoint_slice)(None, item)
     changes.apply()
     return changes.state
+
+
+@pytest.fixture(autouse=True)
+def sysctls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test here writes this host's settings of connection tracking."""
+    monkeypatch.setattr(tracking, "SYSCTLS", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

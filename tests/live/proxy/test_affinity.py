@@ -1,4 +1,4 @@
-"""ClientIP affinity ends when its time is over, and not before: asked by many clients, so that chance is small."""
+"""ClientIP affinity ends when its time is over and not before: many clients ask, so that chance is small."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -181,3 +182,15 @@ def test_any_state_loads_and_is_reached_from_any_other(
             assert partial == empty.save()
 
         holds()
+
+
+def test_packet_counters_are_made_once_and_found_again(empty: Any) -> None:
+    code = (
+        "from labs.proxy.netfilter.nfacct import Nfacct; n = Nfacct();"
+        "print(n.packets('lab'), n.ensure('lab'), n.ensure('lab'), n.packets('lab'))"
+    )
+    said = empty(sys.executable, "-P", "-c", code).split()
+    if said[1] == "False":
+        pytest.skip("this kernel has no packet counters (nfnetlink_acct)")
+    assert said == ["None", "True", "True", "0"]
+    assert empty(sys.executable, "-P", "-c", code).split()[0] == "0"
