@@ -3,7 +3,7 @@
 # More verbs are in CONTRIBUTING.md. vm/setup.sh is the set-up; a second time it only looks.
 
 LAB    := .venv/bin/lab
-PYTEST := .venv/bin/python -P -m pytest --numprocesses 2 --dist loadgroup
+PYTEST := .venv/bin/python -P -m pytest --numprocesses 2 --dist loadfile
 SETUP  := PYTHON='$(PYTHON)' sh vm/setup.sh
 MAKEFLAGS += --no-print-directory
 

@@ -71,9 +71,10 @@ def status() -> Status:
 def _begin(home: Home, nodes: int, report: Progress) -> Inventory:
     """Start the machines; raises HostCannot with the cure where the host cannot."""
     from labs.cluster import specification
-    from vm import namespaces
+    from vm import doctor, namespaces
     from vm.plan import plan
 
+    doctor.require_programs()
     spec = specification(home, plan(nodes - 1))
     running = namespaces.start(spec, report)
     for door in spec.sockets.values():

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vm import host
+from vm.errors import HostCannot
 from vm.host import Found
 from vm.needs import DEFAULT_MODE, KERNEL_NEEDS, MODES, Need
 from vm.probe import STEPS, Outcome, attempt, search_path
@@ -143,6 +144,16 @@ def package_findings(text: str = "", path: str = "") -> list[Finding]:
             need = Need(package, why, cure, modes=MODES if who == "lab" else ())
             rows.append(judge(need, host.programs(programs, path or search_path())))
     return rows
+
+
+def require_programs(findings: Sequence[Finding] = ()) -> None:
+    """Raise HostCannot, with the line that installs them, if programs are missing without which nothing runs."""
+    missing = [each.name for each in findings or package_findings() if each.modes and not each.ok]
+    if missing:
+        raise HostCannot(
+            f"programs of these packages are missing: {', '.join(missing)}",
+            f"`sudo apt-get install {' '.join(missing)}`; `lab doctor` says what each is for",
+        )
 
 
 def kernel_findings(
