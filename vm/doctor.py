@@ -147,7 +147,7 @@ def package_findings(text: str = "", path: str = "") -> list[Finding]:
 
 
 def require_programs(findings: Sequence[Finding] = ()) -> None:
-    """Raise HostCannot, with the line that installs them, if programs are missing without which nothing runs."""
+    """Raise HostCannot, with the line that installs them, for missing programs without which nothing runs."""
     missing = [each.name for each in findings or package_findings() if each.modes and not each.ok]
     if missing:
         raise HostCannot(
