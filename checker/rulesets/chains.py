@@ -7,14 +7,13 @@ mark, a list) is the walk's to answer.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 from checker.rulesets.headers import AddressIn, Ports, Protocol
-from checker.rulesets.match import Match
-from checker.rulesets.memory import Counted, Nth, Random, Recent
-from checker.rulesets.model import Place, Rule, Ruleset, RulesetError
+from checker.rulesets.model import Place, Rule, Ruleset
 from checker.rulesets.prefix import prefix
-from checker.rulesets.targets import Dnat, Verdict
+from checker.rulesets.shares import shares
+
+__all__ = ["address_rules", "jumps_to", "kind_of", "meant", "node_port_rules", "paths", "shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +39,41 @@ KINDS = (
     Kind("KUBE-PROXY-FIREWALL", "drops what a load balancer's source ranges do not allow"),
     Kind("KUBE-FIREWALL", "drops what comes from elsewhere to loopback addresses"),
     Kind("KUBE-PROXY-CANARY", "empty; if it is gone, somebody has flushed the table"),
+    # IPVS has few chains, its ipsets hold the Services; userspace has a pair for each way in.
+    Kind("KUBE-NODE-PORT", "masquerades NodePorts by their ipsets; in filter, lets health checks in"),
+    Kind("KUBE-LOAD-BALANCER", "masquerades load balancers by their ipsets"),
+    Kind("KUBE-SOURCE-RANGES-FIREWALL", "drops what a load balancer's source ranges do not allow"),
+    Kind("KUBE-IPVS-FILTER", "refuses what is for no port of an address on kube-ipvs0"),
+    Kind("KUBE-IPVS-OUT-FILTER", "drops the node's own packets to load balancers that do not allow them"),
+    Kind("KUBE-PORTALS-CONTAINER", "redirects Services to kube-proxy's own ports, from pods"),
+    Kind("KUBE-PORTALS-HOST", "redirects Services to kube-proxy's own ports, from the node"),
+    Kind("KUBE-NODEPORT-CONTAINER", "redirects NodePorts to kube-proxy's own ports, from outside"),
+    Kind("KUBE-NODEPORT-HOST", "redirects NodePorts to kube-proxy's own ports, from the node"),
+    Kind("KUBE-NODEPORT-NON-LOCAL", "lets connections to kube-proxy's own ports in"),
+    # nftables
+    Kind("services", "looks every Service up, by its address, then by its NodePort"),
+    Kind("service-", "one port of a Service: chooses among all its endpoints"),
+    Kind("local-", "one port of a Service: chooses among the endpoints on this node"),
+    Kind("external-", "one port of a Service, reached from outside: NodePort, external IP or load balancer"),
+    Kind("firewall-check", "looks up whether a load balancer limits its sources"),
+    Kind("firewall-", "one port of a Service: drops what its source ranges do not allow"),
+    Kind("endpoint-", "one endpoint: the DNAT"),
+    Kind("mark-for-masquerade", "marks a packet that is to be masqueraded"),
+    Kind("masquerading", "masquerades what is marked, and what comes back to its own sender"),
+    Kind("service-endpoints-check", "refuses or drops what is for a Service without endpoints"),
+    Kind("nodeport-endpoints-check", "refuses or drops what is for a NodePort without endpoints"),
+    Kind("cluster-ips-check", "refuses other ports of ClusterIPs, drops ClusterIPs that nobody has"),
+    Kind("reject-chain", "refuses; verdict maps lead here"),
 )
 HASHED = tuple(kind.prefix for kind in KINDS if kind.prefix.endswith("-"))
 
 
 def kind_of(chain: str) -> Kind | None:
-    """Which kind of kube-proxy's chains a name is of, None for any other chain."""
+    """Which kind of kube-proxy's chains a name is of, in whichever mode; None for any other chain."""
     for kind in KINDS:
-        if chain == kind.prefix or (kind.prefix.endswith("-") and chain.startswith(kind.prefix)):
+        if chain == kind.prefix:
             return kind
-    return None
+    return next((kind for kind in KINDS if kind.prefix in HASHED and chain.startswith(kind.prefix)), None)
 
 
 def meant(rules: Ruleset, answer: str, table: str = "nat") -> tuple[str, ...]:
@@ -63,13 +87,13 @@ def meant(rules: Ruleset, answer: str, table: str = "nat") -> tuple[str, ...]:
     names = tuple(found.chains) if found else ()
     exact = tuple(name for name in names if name.upper() == asked)
     short = asked.rstrip(".…*")
-    long_enough = any(short.startswith(prefix_) and len(short) > len(prefix_) for prefix_ in HASHED)
+    long_enough = any(short.startswith(each.upper()) and len(short) > len(each) for each in HASHED)
     return exact or tuple(name for name in names if long_enough and name.upper().startswith(short))
 
 
 def jumps_to(rules: Ruleset, chain: str, table: str = "nat") -> tuple[Place, ...]:
-    """The rules that jump or go to a chain."""
-    return tuple(place for place in rules.places(table) if place.rule and place.rule.jump == chain)
+    """The rules that jump or go to a chain, or may do so by a map."""
+    return tuple(place for place in rules.places(table) if place.rule and chain in place.rule.jumps)
 
 
 def paths(rules: Ruleset, start: str, end: str, table: str = "nat") -> tuple[tuple[str, ...], ...]:
@@ -82,62 +106,10 @@ def _paths(rules: Ruleset, table: str, so_far: tuple[str, ...], end: str) -> Ite
         yield so_far
         return
     chain = rules.chain(table, so_far[-1])
-    jumps = dict.fromkeys(rule.jump for rule in chain.rules if rule.jump) if chain else {}
+    jumps = dict.fromkeys(jump for rule in chain.rules for jump in rule.jumps) if chain else {}
     for jump in jumps:
         if jump not in so_far:
             yield from _paths(rules, table, (*so_far, jump), end)
-
-
-def shares(rules: Ruleset, chain: str, table: str = "nat") -> dict[str, Fraction]:
-    """Where a Service's or endpoint's chain sends new connections by DNAT: destination → effective share.
-
-    It is about the ordinary packet: rules that choose (`statistic`) and rules for all are followed; rules
-    that ask for more than the protocol (a source, a mark, a `recent` list) are not. Raises RulesetError
-    for a chain that is not there or a loop.
-    """
-    found: dict[str, Fraction] = {}
-    _share(rules, table, (chain,), Fraction(1), found)
-    return found
-
-
-def _share(
-    rules: Ruleset, table: str, stack: tuple[str, ...], share: Fraction, to: dict[str, Fraction]
-) -> Fraction:
-    """Add what the chain on top of the stack sends where; returns the share that comes out at its end."""
-    chain = rules.chain(table, stack[-1])
-    if chain is None:
-        raise RulesetError(f"there is no chain {stack[-1]} in table {table}")
-    if stack[-1] in stack[:-1]:
-        raise RulesetError(f"table {table}: the chains jump in a loop: {' → '.join(stack)}")
-    returned = Fraction(0)
-    for rule in chain.rules:
-        taken = share * _chance(rule)
-        share -= taken
-        if rule.jump and taken:
-            share += _share(rules, table, (*stack, rule.jump), taken, to)
-        elif isinstance(rule.target, Dnat):
-            to[rule.target.to.text] = to.get(rule.target.to.text, Fraction(0)) + taken
-        elif isinstance(rule.target, Verdict):
-            returned += taken if rule.target.name == "RETURN" else 0
-        else:
-            share += taken
-    return share + returned
-
-
-def _chance(rule: Rule) -> Fraction:
-    chance = Fraction(1)
-    for match in rule.matches:
-        if isinstance(match, Random):
-            chance *= 1 - match.probability if match.negated else match.probability
-        elif isinstance(match, Nth):
-            chance *= Fraction(1, match.every)
-        elif match.negated or not (isinstance(match, Protocol | Counted) or _notes(match)):
-            return Fraction(0)
-    return chance
-
-
-def _notes(match: Match) -> bool:
-    return isinstance(match, Recent) and match.action == "set"
 
 
 def node_port_rules(rules: Ruleset, port: int, protocol: str = "tcp") -> tuple[Place, ...]:

@@ -1,6 +1,7 @@
 """A walk as text for people: each outcome with its share, and the rules on the way to it, in words.
 
-Rules are numbered as `iptables -L CHAIN --line-numbers` numbers them, so that each is found on the machine.
+Rules are numbered as `iptables -L CHAIN --line-numbers` numbers them, those of nft as they are listed, so
+that each is found on the machine.
 """
 
 from collections.abc import Iterator
@@ -25,8 +26,14 @@ def _lines(walk: Walk) -> Iterator[str]:
     yield f"{packet.protocol} {packet.source}{ports[0]} → {packet.destination}{ports[1]}, {where}"
     for outcome in walk.outcomes:
         yield ""
-        yield f"{share_in_words(outcome.probability)}: {outcome_in_words(outcome)}"
+        yield f"{_share(outcome)}: {outcome_in_words(outcome)}"
         yield from (f"  {step_in_words(step)}" for step in outcome.steps)
+
+
+def _share(outcome: Outcome) -> str:
+    """Where the share is not certain, why."""
+    share = share_in_words(outcome.probability)
+    return f"perhaps {share} ({outcome.assumed})" if outcome.assumed else share
 
 
 def share_in_words(share: Fraction) -> str:
@@ -41,6 +48,7 @@ def outcome_in_words(outcome: Outcome) -> str:
         "ACCEPT": "goes on to where it was sent",
         "DROP": "is dropped without an answer",
         "REJECT": "is refused with an error",
+        "RELAYED": f"is taken by the process at {outcome.via}, which connects to {outcome.to}",
         "UNDECIDED": f"cannot be decided: {outcome.why}",
     }
     end = ends.get(outcome.verdict, outcome.verdict)
@@ -60,7 +68,8 @@ def step_in_words(step: Place) -> str:
     head = f"{step.hook} {step.table} {step.chain}".strip()
     if step.rule is None:
         return f"{head}: end of the chain, its policy decides"
-    return f"{head} {step.number}: {rule_in_words(step.rule)}"
+    chosen = f"  [{step.chosen}]" if step.chosen else ""
+    return f"{head} {step.number}: {rule_in_words(step.rule)}{chosen}"
 
 
 def rule_in_words(rule: Rule) -> str:

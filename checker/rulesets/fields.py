@@ -20,12 +20,16 @@ STATES = ("new", "established", "related", "invalid", "untracked")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that can be read: `name` as nft writes it, `words` for people, `need` its protocol."""
+    """One thing that can be read: `name` as nft writes it, `words` for people, `need` its protocol.
+
+    `draw` is what it is drawn from, where it is no part of the packet but a number made for it.
+    """
 
     name: str
     words: str
     read: Read
     need: str = ""
+    draw: Draw | None = None
 
     @property
     def sentence(self) -> str:

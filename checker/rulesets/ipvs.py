@@ -127,7 +127,8 @@ class Schedule(Choice):
 
     def _all(self, shares: Sequence[tuple[RealServer, Fraction]], assumed: str) -> Options:
         return tuple(
-            Option(share, to.text, self._to(to), assumed if len(shares) > 1 else "") for to, share in shares
+            Option(share, self._to(to).words, self._to(to), assumed if len(shares) > 1 else "")
+            for to, share in shares
         )
 
     def _to(self, to: RealServer) -> Target:
@@ -166,7 +167,7 @@ def scheduled(server: VirtualServer) -> tuple[Shares, str]:
         return _even(usable), f"{server.scheduler} chooses by counts of connections, which are not given"
     least = min(load(each) for each in usable)
     chosen = [each for each in usable if load(each) == least]
-    return _even(chosen), f"{server.scheduler} finds them equally loaded"
+    return _even(chosen), f"{server.scheduler} finds them equally loaded" if len(chosen) > 1 else ""
 
 
 def _even(servers: list[RealServer]) -> Shares:

@@ -170,15 +170,22 @@ class Choice(Target):
 
 @dataclass(frozen=True, slots=True)
 class ByMap(Choice):
-    """A map's element decides: a verdict of a `vmap`, a destination of `dnat to … map`."""
+    """A map's element decides: a verdict of a `vmap`, a destination of `dnat to … map`.
+
+    `map_name` is "" for a map that is written in the rule itself.
+    """
 
     key: Key = field(default_factory=lambda: Key(()))
     elements: Elements[Target] = field(default_factory=Elements)
+    map_name: str = ""
 
     @property
     def chains(self) -> tuple[str, ...]:
         """Every chain of every element."""
         return tuple(dict.fromkeys(chain for target in self.elements.data for chain in target.chains))
+
+    def _element(self, parts: Parts, target: Target) -> str:
+        return f"{element_text(self.key, parts)} : {target.words}"
 
     def options(self, packet: InFlight) -> Options | None:
         """An option an element that may be found, with the share of the values that lead to it."""
@@ -190,7 +197,7 @@ class ByMap(Choice):
             if item:
                 parts, target = item
                 before = found[parts].share if parts in found else Fraction(0)
-                found[parts] = Option(before + share, element_text(self.key, parts), target)
+                found[parts] = Option(before + share, self._element(parts, target), target)
         return tuple(found.values())
 
 

@@ -24,6 +24,8 @@ from checker.rulesets.memory import (
 )
 from checker.rulesets.packet import Span
 from checker.rulesets.prefix import Prefix, prefix
+from checker.rulesets.protocols import PROTOCOLS
+from checker.rulesets.served import Served
 
 Build = Callable[[Sequence[Given]], Iterable[Match]]
 
@@ -191,6 +193,15 @@ def _bridge_port(options: Sequence[Given]) -> Iterator[Match]:
     return (BridgePort(given.name, given.value, negated=given.negated) for given in options)
 
 
+def _served(options: Sequence[Given]) -> Iterator[Match]:
+    """By name or number of the protocol, an address with or without its length: each means the same."""
+    for given in options:
+        value = PROTOCOLS.get(given.value, given.value) if given.name == "vproto" else given.value
+        yield Served(
+            given.name, prefix(value).text if given.name == "vaddr" else value, negated=given.negated
+        )
+
+
 def _limit(options: Sequence[Given]) -> Iterator[Match]:
     """The rate's unit is printed short; the usual burst is printed though nobody wrote it."""
     texts = [given.text for given in options if (given.name, given.value) != ("limit-burst", "5")]
@@ -231,6 +242,7 @@ _PHYSDEV = {
     "physdev-is-out": 0,
     "physdev-is-bridged": 0,
 }
+_IPVS = {"ipvs": 0, "vproto": 1, "vaddr": 1, "vport": 1, "vdir": 1, "vmethod": 1, "vportctl": 1}
 
 MODULES: Mapping[str, Module] = {
     "tcp": Module({**_ONE_PORT, "syn": 0, "tcp-flags": 2, "tcp-option": 1}, _transport("tcp")),
@@ -252,5 +264,6 @@ MODULES: Mapping[str, Module] = {
     "comment": Module({"comment": 1}, lambda options: ()),
     "nfacct": Module({"nfacct-name": 1}, _counted),
     "physdev": Module(_PHYSDEV, _bridge_port),
+    "ipvs": Module(_IPVS, _served),
     "limit": Module({"limit": 1, "limit-burst": 1}, _limit),
 }

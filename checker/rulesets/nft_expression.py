@@ -12,7 +12,7 @@ from checker.rulesets.fields import FIELDS, Field, Key, unknown
 from checker.rulesets.nft_text import expression as text_of
 from checker.rulesets.packet import Span
 from checker.rulesets.prefix import address, prefix
-from checker.rulesets.rule_line import PROTOCOLS
+from checker.rulesets.protocols import PROTOCOLS
 from checker.rulesets.values import ANYTHING, Draw, Part, Parts
 
 Json = Any
@@ -65,7 +65,7 @@ def _drawn(given: Json, name: str) -> Field:
     """Of many packets each number gets the same share, whether drawn at random or taken in turn."""
     draw = Draw(given["mod"], given.get("offset", 0))
     words = "a random number" if given["mode"] == "random" else "the next number in turn"
-    return Field(name, f"{words} below {given['mod']}", lambda packet: draw)
+    return Field(name, f"{words} below {given['mod']}", lambda packet: draw, draw=draw)
 
 
 def parts_of(value: Json, key: Key | None = None) -> Parts:

@@ -15,7 +15,8 @@ from checker.rulesets.hooks import NAMES, Hook
 from checker.rulesets.lookups import InOrder
 from checker.rulesets.match import Match
 from checker.rulesets.model import Chain, Rule, Ruleset, RulesetError, Table, quoted
-from checker.rulesets.nft_statement import Named, Step, steps_of
+from checker.rulesets.nft_match import Named
+from checker.rulesets.nft_statement import Step, steps_of
 from checker.rulesets.nft_text import statement
 from checker.rulesets.targets import Target
 

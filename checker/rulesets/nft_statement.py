@@ -5,16 +5,13 @@ undecided.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from checker.rulesets.fields import FIELDS, Key
-from checker.rulesets.headers import FLAGS, Protocol, TcpFlags
 from checker.rulesets.lookups import ByMap, Holds, Remember, Tracked
 from checker.rulesets.match import Match, Unknown
 from checker.rulesets.nft_expression import (
     FULLY,
-    HIGHEST,
     CannotRead,
     Linear,
     key_of,
@@ -23,8 +20,8 @@ from checker.rulesets.nft_expression import (
     parts_of,
     span_of,
 )
+from checker.rulesets.nft_match import Named, match_of
 from checker.rulesets.nft_text import expression, flags, statement
-from checker.rulesets.packet import Span
 from checker.rulesets.prefix import Address, address
 from checker.rulesets.targets import (
     Dnat,
@@ -48,29 +45,6 @@ Json = Any
 Step = Match | Target
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The table that a statement stands in: family and name, and the raw elements of its sets and maps."""
-
-    family: str = "ip"
-    table: str = ""
-    sets: Mapping[str, list[Json]] = field(default_factory=dict)
-
-    def qualified(self, set_name: str) -> str:
-        """A set's name with its table's before it."""
-        return f"{self.family} {self.table} {set_name}"
-
-    def entries(self, data: Json) -> list[Json]:
-        """The entries of `@name` or of a set written in place. Raises CannotRead for another table's."""
-        if isinstance(data, str) and data.startswith("@"):
-            if data[1:] not in self.sets:
-                raise CannotRead(f"there is no set or map {data[1:]}")
-            return self.sets[data[1:]]
-        if isinstance(data, dict) and "set" in data:
-            return data["set"] if isinstance(data["set"], list) else [data["set"]]
-        return [data]
-
-
 def steps_of(given: Json, named: Named) -> tuple[Step, ...]:
     """The steps of one statement; none for a counter."""
     name, inner = next(iter(given.items()))
@@ -81,76 +55,6 @@ def steps_of(given: Json, named: Named) -> tuple[Step, ...]:
         return tuple(STATEMENTS[name](inner, notation, named))
     except CannotRead:
         return (Unknown("nft", notation),) if name == "match" else (UnknownTarget(notation),)
-
-
-# --- conditions ---------------------------------------------------------------------------------------------
-
-
-def _match(inner: Json, notation: str, named: Named) -> Iterator[Match]:
-    left, operator, right = inner["left"], inner["op"], inner["right"]
-    if tcp := _tcp_flags(left, operator, right):
-        yield from tcp
-        return
-    key = key_of(left)
-    spans = _compared(key, operator, right, named)
-    negated = operator == "!="
-    if negated and any(each.name in FLAG_FIELDS for each in key.fields):
-        raise CannotRead(f"{notation}: whether flags are different is not followed here")
-    set_name = right[1:] if isinstance(right, str) and right.startswith("@") else ""
-    value = f"{WORDS.get(operator, '')}{_plain(key, right, set_name)}"
-    of_table = named.qualified(set_name) if set_name else ""
-    yield Holds(key, Elements(spans), notation, value, of_table, negated=negated)
-
-
-FLAG_FIELDS = frozenset({"ct status", "tcp flags"})
-WORDS = {"<": "below ", ">": "above ", "<=": "at most ", ">=": "at least "}
-BOUNDS: Mapping[str, Callable[[int], Span]] = {
-    "<": lambda value: (0, value - 1),
-    "<=": lambda value: (0, value),
-    ">": lambda value: (value + 1, HIGHEST),
-    ">=": lambda value: (value, HIGHEST),
-}
-
-
-def _plain(key: Key, right: Json, set_name: str) -> str:
-    """What it is compared with, as one says it in a sentence about the key."""
-    if set_name:
-        alone = len(key.fields) == 1 and key.fields[0].name.endswith("addr")
-        return f"an address of set {set_name}" if alone else f"in set {set_name}"
-    if isinstance(right, list):
-        return " or ".join(map(expression, right))
-    marked = isinstance(right, int) and key.fields[0].name.endswith("mark")
-    return f"{right:#x}" if marked else expression(right)
-
-
-def _compared(key: Key, operator: str, right: Json, named: Named) -> tuple[tuple[Parts, None], ...]:
-    if operator in BOUNDS:
-        bound = part_of(right, key.fields[0].name)
-        if not isinstance(bound, tuple):
-            raise CannotRead(f"{expression(right)} has no order")
-        return (((BOUNDS[operator](bound[0]),), None),)
-    flagged = isinstance(right, list) or any(each.name in FLAG_FIELDS for each in key.fields)
-    if flagged and operator != "in":
-        raise CannotRead(f"{operator} with several flags is not followed here")
-    entries = right if isinstance(right, list) else named.entries(right)
-    return tuple((parts_of(entry, key), None) for entry in entries)
-
-
-def _tcp_flags(left: Json, operator: str, right: Json) -> tuple[Match, ...]:
-    """`tcp flags & (fin | syn | rst | ack) == syn`: flags looked at, and those of them that are set."""
-    if not (isinstance(left, dict) and "&" in left and expression(left["&"][0]) == "tcp flags"):
-        return ()
-    looked_at, set_flags = _flag_names(left["&"][1]), _flag_names(right)
-    if operator not in {"==", "!="} or not (looked_at | set_flags) <= set(FLAGS):
-        raise CannotRead("no such tcp flags")
-    return (Protocol("tcp"), TcpFlags(looked_at, set_flags, negated=operator == "!="))
-
-
-def _flag_names(given: Json) -> frozenset[str]:
-    names = given.get("|", ()) if isinstance(given, dict) else [given] if isinstance(given, str) else given
-    if not isinstance(names, list | tuple):
-        raise CannotRead("flags given as a number")
-    return frozenset(str(name).upper() for name in names)
 
 
 def _unknown_match(inner: Json, notation: str, named: Named) -> Iterator[Match]:
@@ -184,11 +88,16 @@ def _verdict(name: str) -> "Build":
 def _vmap(inner: Json, notation: str, named: Named) -> Iterator[Target]:
     key = key_of(inner["key"])
     items = tuple((parts_of(entry[0], key), verdict_of(entry[1])) for entry in named.entries(inner["data"]))
-    yield ByMap(notation, f"what {_map_name(inner['data'])} has for {key.words}", key, Elements(items))
+    words = f"what {_map_words(inner['data'])} has for {key.words}"
+    yield ByMap(notation, words, key, Elements(items), _map_name(inner["data"]))
 
 
 def _map_name(data: Json) -> str:
-    return f"map {data[1:]}" if isinstance(data, str) else "this rule's own map"
+    return data[1:] if isinstance(data, str) else ""
+
+
+def _map_words(data: Json) -> str:
+    return f"map {_map_name(data)}" if isinstance(data, str) else "this rule's own map"
 
 
 def _reject(inner: Json, notation: str, named: Named) -> Iterator[Target]:
@@ -235,8 +144,8 @@ def _by_map(make: Translation, given: Json, notation: str, named: Named) -> Targ
         both = data["concat"] if isinstance(data, dict) and "concat" in data else [data]
         ends = [*zip(("addr", "port"), both, strict=False), *port]
         items.append((parts_of(entry, key), make(_range(ends, given))))
-    words = f"{make(Range()).words.split()[0]} to what {_map_name(chosen['data'])} has for {key.words}"
-    return ByMap(notation, words, key, Elements(tuple(items)))
+    words = f"{make(Range()).words.split()[0]} to what {_map_words(chosen['data'])} has for {key.words}"
+    return ByMap(notation, words, key, Elements(tuple(items)), _map_name(chosen["data"]))
 
 
 def _range(ends: Iterable[tuple[str, Json]], given: Json) -> Range:
@@ -311,7 +220,7 @@ def _note(inner: Json, notation: str, named: Named) -> Iterator[Target]:
 Build = Callable[[Json, str, Named], Iterable[Step]]
 
 STATEMENTS: Mapping[str, Build] = {
-    "match": _match,
+    "match": match_of,
     **dict.fromkeys(("limit", "quota", "ct count", "meter"), _unknown_match),
     "xt": _xt,
     **{name: _verdict(name) for name in ("accept", "drop", "return", "continue", "jump", "goto")},

@@ -15,6 +15,7 @@ from checker.rulesets.match import Match
 from checker.rulesets.match_options import MODULES, unknown
 from checker.rulesets.model import Rule
 from checker.rulesets.prefix import prefix
+from checker.rulesets.protocols import PROTOCOLS
 from checker.rulesets.target_options import EXTENSIONS
 from checker.rulesets.target_options import unknown as unknown_target
 from checker.rulesets.targets import Jump, Target
@@ -44,21 +45,6 @@ OWN = {
     "jump": 1,
     "goto": 1,
     "fragment": 0,
-}
-PROTOCOLS = {
-    "1": "icmp",
-    "4": "ipencap",
-    "6": "tcp",
-    "17": "udp",
-    "33": "dccp",
-    "41": "ipv6",
-    "47": "gre",
-    "50": "esp",
-    "51": "ah",
-    "58": "ipv6-icmp",
-    "icmpv6": "ipv6-icmp",
-    "132": "sctp",
-    "136": "udplite",
 }
 # `-p tcp --dport 80` finds its module without `-m tcp`; one protocol's module has a name of its own.
 IMPLIED = {"ipv6-icmp": "icmp6"}

@@ -185,7 +185,9 @@ def test_the_rule_that_decides_on_masquerade_is_named(rules: tuple[Node, Family]
 def test_a_step_by_a_map_names_the_element() -> None:
     only = sent((node(2, FOUR), FOUR), FOUR.pod, (FOUR.ip(41), 80)).outcomes[0]
     chosen = {step.rule.text.split()[-1]: step.chosen for step in only.steps if step.rule and step.chosen}
-    assert chosen["@service-ips"] == "172.30.0.41 . tcp . 80"
+    assert chosen["@service-ips"] == (
+        "172.30.0.41 . tcp . 80 : on for good in chain service-SUSTUHLJ-default/web/tcp/http"
+    )
 
 
 def test_both_families_are_read_from_one_text() -> None:
