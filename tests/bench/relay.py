@@ -217,7 +217,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.serve:
         serve(given.serve, given.log)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 64_000), hard))
     found = measure(given.seconds, given.repeat)
     print(json.dumps({**found, "ratios": ratios(found)})) if given.json else show(found)
