@@ -28,6 +28,10 @@ HISTOGRAMS = {
     "sync_proxy_rules_duration_seconds": ("Seconds a sync took", SYNC_BUCKETS),
     "sync_full_proxy_rules_duration_seconds": ("Seconds a full sync took", SYNC_BUCKETS),
     "sync_partial_proxy_rules_duration_seconds": ("Seconds a partial sync took", SYNC_BUCKETS),
+    "conntrack_reconciler_sync_duration_seconds": (
+        "Seconds it took to delete stale UDP entries",
+        SYNC_BUCKETS,
+    ),
     "network_programming_duration_seconds": (
         "Seconds from a change of a pod to its rules",
         PROGRAMMING_BUCKETS,
@@ -162,8 +166,9 @@ class Metrics:
             for key, value in values.items():
                 self._set(f"sync_proxy_rules_{name}", family, value, **{label: key})
 
-    def deleted_flows(self, family: Family, entries: int) -> None:
-        """Stale entries of connection tracking were deleted."""
+    def deleted_flows(self, family: Family, entries: int, seconds: float) -> None:
+        """Stale entries of connection tracking were deleted, so many in so many seconds."""
+        self._histograms["conntrack_reconciler_sync_duration_seconds"].labels(family.value).observe(seconds)
         self._counters["conntrack_reconciler_deleted_entries_total"].labels(family.value).inc(entries)
 
     def answered(self, path: str, code: int) -> None:

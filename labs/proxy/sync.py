@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labs.proxy.changes import Changes
-from labs.proxy.conntrack import Conntrack, stale_flows
+from labs.proxy.conntrack import Conntrack, Flow, stale_flows
 from labs.proxy.endpointslices import Object
 from labs.proxy.metrics import Metrics, Sync
 from labs.proxy.mode import Mode, Result, SyncFailed
@@ -109,8 +109,14 @@ class Proxier:
             return False
         stale = stale_flows(self._synced, self.changes.state, self._names)
         self._succeeded(result, started)
-        self._parts.metrics.deleted_flows(self.family, await self._parts.conntrack.delete(stale))
+        await self._forget(stale)
         return True
+
+    async def _forget(self, stale: set[Flow]) -> None:
+        """Have connection tracking forget flows that would keep going where they should not."""
+        started = time.monotonic()
+        entries = await self._parts.conntrack.delete(stale)
+        self._parts.metrics.deleted_flows(self.family, entries, time.monotonic() - started)
 
     def _take(self, now: float) -> Changed:
         changed = self.changes.apply()

@@ -273,3 +273,24 @@ def test_without_kubeconfig_outside_a_pod_it_says_what_to_set(
 def test_a_mode_that_is_not_there_ends_it_with_the_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--proxy-mode=ebpf", "--kubeconfig=/none"]) == 1
     assert "mode: found 'ebpf', this kube-proxy has: iptables" in capsys.readouterr().out
+
+
+def test_init_only_sets_what_needs_privileges_and_ends(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sysctls: Path
+) -> None:
+    """The mode's own settings, those of connection tracking, no rule and no watch."""
+    asked: list[str] = []
+
+    class Quiet:
+        async def initialize(self) -> None:
+            asked.append("initialize")
+
+    async def one_family(_: object) -> tuple[Family, ...]:
+        return (Family.IPV4,)
+
+    (sysctls / "nf_conntrack_tcp_timeout_close_wait").write_text("60\n")
+    monkeypatch.setattr(serve_module, "families", one_family)
+    monkeypatch.setattr(serve_module, "mode", lambda name, setup: Quiet())
+    assert main(["--init-only", "--proxy-mode=iptables"]) == 0
+    assert asked == ["initialize"]
+    assert (sysctls / "nf_conntrack_tcp_timeout_close_wait").read_text() == "3600"

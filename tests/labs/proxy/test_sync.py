@@ -110,6 +110,8 @@ async def test_a_failed_sync_loses_nothing(
     assert made.mode.syncs[-1][1].everything
     assert made.deleted == ["conntrack -D -f ipv4 -p udp --orig-port-dst 53 --orig-dst 10.96.0.10"
                             " --reply-src 10.244.1.5 --reply-port-src 53"]  # fmt: skip
+    assert made.metric('conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 2.0')
+    assert made.metric('conntrack_reconciler_sync_duration_seconds_count{ip_family="IPv4"} 2.0')
 
 
 async def test_a_sync_is_told_to_health_and_metrics(made: Made, make_service: Make) -> None:

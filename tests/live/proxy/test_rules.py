@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 pytestmark = pytest.mark.live
 
@@ -134,54 +132,6 @@ def test_the_same_rules_load_in_ipv6(empty: Any, start_proxy: Callable[..., Any]
         saved = empty("ip6tables-save")
     assert "-j DNAT --to-destination [fd00:244:1::5]:8080" in saved
     assert "! -s fd00:244::/48 -d fd00:96::10/128" in saved
-
-
-flags = st.booleans()
-specs = st.fixed_dictionaries(
-    {
-        "nodePort": st.sampled_from([0, 30080]),
-        "externalTrafficPolicy": st.sampled_from(["Cluster", "Local"]),
-        "internalTrafficPolicy": st.sampled_from(["Cluster", "Local"]),
-        "sessionAffinity": st.sampled_from(["None", "ClientIP"]),
-        "externalIPs": st.sampled_from([[], ["198.51.100.7"]]),
-        "loadBalancerSourceRanges": st.sampled_from([[], ["192.0.2.0/24", "192.168.56.0/24"]]),
-        "status": st.sampled_from([{}, {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}]),
-        "protocol": st.sampled_from(["TCP", "UDP", "SCTP"]),
-    }
-)
-pods = st.fixed_dictionaries(
-    {"pods": st.lists(st.sampled_from(["near", "far"]), unique=True), "ready": flags, "terminating": flags}
-)
-worlds = st.dictionaries(st.sampled_from(["a", "b"]), st.tuples(specs, pods))
-
-
-def test_any_state_loads_and_is_reached_from_any_other(
-    empty: Any,
-    start_proxy: Callable[..., Any],
-    service: Callable[..., Object],
-    endpoints: Callable[..., Object],
-) -> None:
-    """Whatever came before, a partial sync leaves in the kernel what a full sync of the same state leaves."""
-
-    def objects(found: dict[str, Any]) -> list[Object]:
-        made = []
-        for at, (name, (spec, behind)) in enumerate(found.items()):
-            protocol, more = spec["protocol"], dict(behind)
-            made.append(service(name, clusterIP=f"10.96.0.{at + 1}", **spec))
-            made.append(endpoints(*more.pop("pods"), name=name, protocol=protocol, **more))
-        return made
-
-    with start_proxy(empty) as proxy:
-
-        @settings(max_examples=25, deadline=None)
-        @given(worlds)
-        def holds(found: dict[str, Any]) -> None:
-            proxy.become(*objects(found))
-            partial = empty.save()
-            proxy.do("full")
-            assert partial == empty.save()
-
-        holds()
 
 
 def test_packet_counters_are_made_once_and_found_again(empty: Any) -> None:

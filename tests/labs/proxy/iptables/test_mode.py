@@ -174,3 +174,17 @@ async def test_cleanup_leaves_nothing(
     writes = len(told.kernel.payloads)
     await told.mode.cleanup()
     assert len(told.kernel.payloads) == writes  # nothing to do, nothing done
+
+
+async def test_a_large_cluster_asks_for_the_sync_that_deletes_what_is_stale(
+    told: Told, make_service: Make, make_slice: Make, make_endpoint: Make
+) -> None:
+    """Or the chains would stay until somebody changes something."""
+    many = [make_endpoint(f"10.244.{n // 250}.{n % 250 + 1}") for n in range(1001)]
+    others = [make_service("many", clusterIP="10.96.0.9"), make_slice(*many, service="many", name="many")]
+    first = await told(*others, make_service(), make_slice(make_endpoint("10.250.0.5")))
+    moved = await told(make_slice(make_endpoint("10.250.0.6")))
+    told.now = moved.again
+    last = await told()
+    assert (first.again, moved.again, last.again) == (0, CONFIG.iptables.sync_period, 0)
+    assert "10.250.0.5" not in told.kernel.save()
