@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 from proxy_cases.places import HERE as NODE_NAME
 from proxy_cases.places import NETWORKS, NODES, PLACES
+from proxy_stage.patience import PATIENCE
 
 HERE = Path(__file__).parent
 Object = dict[str, Any]
+SECONDS = 60 * PATIENCE
 CONFIG = {"clusterCIDR": "10.244.0.0/16"}
 NODE = {"name": "worker-1", "address": "192.168.56.11", "zone": "zone-a"}
 
@@ -47,7 +49,7 @@ class World:
     def __call__(self, *argv: str, at: str = "", text: str | None = None, check: bool = True) -> str:
         """What a command prints, on the node or at a pod or the client."""
         done = subprocess.run(
-            self.argv(*argv, at=at), input=text, capture_output=True, text=True, check=False, timeout=60
+            self.argv(*argv, at=at), input=text, capture_output=True, text=True, check=False, timeout=SECONDS
         )
         if check and done.returncode:
             pytest.fail(f"{' '.join(argv)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -55,7 +57,7 @@ class World:
 
     def can(self, *argv: str) -> bool:
         """Whether a command works."""
-        done = subprocess.run(self.argv(*argv), capture_output=True, check=False, timeout=60)
+        done = subprocess.run(self.argv(*argv), capture_output=True, check=False, timeout=SECONDS)
         return done.returncode == 0
 
     def ask(
