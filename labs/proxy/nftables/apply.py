@@ -10,7 +10,7 @@ import json
 from labs.proxy.mode import Run
 from labs.proxy.nftables.listing import parse
 from labs.proxy.nftables.objects import TABLE, Table
-from labs.proxy.nftables.transaction import Transaction, deletion
+from labs.proxy.nftables.transaction import Transaction, deletion, text
 from vm.errors import CommandFailed
 
 TIMEOUT = 300
@@ -30,15 +30,16 @@ class Kernel:
 
     async def apply(self, transaction: Transaction) -> None:
         """Carry it out; raises CommandFailed with the line that was refused, CommandTimeout."""
-        await self._run(("nft", "-f", "-"), input=transaction.text(self.family), timeout=TIMEOUT)
+        for operations in transaction.portions():
+            await self._run(("nft", "-f", "-"), input=text(operations, self.family), timeout=TIMEOUT)
 
     async def in_use(self, chain: str) -> bool:
         """Whether rules lead to this chain: then, and only then, the kernel calls it busy.
 
         It is only asked whether it would delete the chain. Looking at the rules would read the whole table.
         """
-        text = deletion([chain]).text(self.family)
-        done = await self._run(("nft", "--check", "-f", "-"), input=text, check=False)
+        question = text(deletion([chain]).operations, self.family)
+        done = await self._run(("nft", "--check", "-f", "-"), input=question, check=False)
         return "Device or resource busy" in done.stderr
 
     async def list(self) -> Table:

@@ -2,7 +2,8 @@
 
 A full sync reads what the kernel has, resets the base chains, writes every chain, and gets rid of what it
 does not know. A partial sync writes the difference that the changed Service ports make; if there is none,
-no process is started. After a failure nobody knows what the kernel has, so the next sync is a full one.
+no process is started. After a failure nobody knows what the kernel has, so the next sync is a full one; if
+the kernel refuses that too, something is in our table that we do not understand, and the table is replaced.
 
 Chains that a sync left without anything leading to them are deleted by a transaction of their own, a
 second later or more, after what that later sync has to write: a change is not kept waiting by rubbish.
@@ -23,10 +24,17 @@ from labs.proxy.nftables.objects import TABLE, Chain
 from labs.proxy.nftables.options import Options
 from labs.proxy.nftables.rules import update
 from labs.proxy.nftables.stale import StaleChains
-from labs.proxy.nftables.transaction import Transaction, creation, deletion, difference, removal
+from labs.proxy.nftables.transaction import (
+    Transaction,
+    creation,
+    deletion,
+    difference,
+    recreation,
+    removal,
+)
 from labs.proxy.nftables.wanted import Wanted
 from labs.proxy.state import Changed, ProxyState
-from vm.errors import CommandNotFound, MachineError
+from vm.errors import CommandFailed, CommandNotFound, MachineError
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +52,7 @@ class NftablesMode:
         self._wanted: Wanted | None = None  # None: what the kernel has is not known
         self._stale = StaleChains()
         self._checked = False
+        self._refused = False  # the last full sync
 
     async def sync(self, state: ProxyState, changed: Changed) -> Result:
         """Make the kernel agree with the state; raises SyncFailed, and Unsupported at the first sync."""
@@ -55,6 +64,7 @@ class NftablesMode:
             else:
                 done = await self._partial(before, state, changed)
         except MachineError as error:
+            self._refused = before is None and isinstance(error, CommandFailed)
             raise SyncFailed(str(error), partial=before is not None) from error
         failed = not await self._delete_stale()
         return Result(
@@ -72,7 +82,9 @@ class NftablesMode:
         self._options = await self._host.options(state)
         new = Wanted()
         update(new, state, state.services, self._options)
-        return await self._apply(creation(await self._kernel.list(), new.table()), new)
+        whole = new.table()
+        made = recreation(whole) if self._refused else creation(await self._kernel.list(), whole)
+        return await self._apply(made, new)
 
     async def _partial(self, known: Wanted, state: ProxyState, changed: Changed) -> Transaction:
         """Stale chains are part of what there is: one that is wanted again is filled, not made."""
@@ -84,7 +96,7 @@ class NftablesMode:
         if transaction:
             await self._kernel.apply(transaction)
         self._stale.become(transaction.stale, self._clock())
-        self._wanted = leads_to
+        self._wanted, self._refused = leads_to, False
         return transaction
 
     async def _delete_stale(self) -> bool:

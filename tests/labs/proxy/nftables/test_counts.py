@@ -51,15 +51,15 @@ async def test_each_step_costs_what_it_touches(
     found = await cluster(service(3), slice_(3, 1))
     assert found == ["add chain", "add rule", "add element", "add element"]
 
-    # It goes (upstream deletes svc2): the chain is flushed, two elements go; the chain itself later.
+    # It goes (upstream deletes svc2): two elements go, the chain is flushed; the chain itself goes later.
     found = await cluster(gone=(service(2), slice_(2, 1)))
-    assert found == ["flush chain", "delete element", "delete element"]
+    assert found == ["delete element", "delete element", "flush chain"]
 
     # A Service without endpoints: its ClusterIP, and the refusal.
     assert await cluster(service(4)) == ["add element", "add element"]
 
-    # Its endpoints appear (generation 1: 10): refusal away, chain, rule, way in.
-    assert await cluster(slice_(4, 1)) == ["delete element", "add chain", "add rule", "add element"]
+    # Its endpoints appear (generation 1: 10): chain, rule, refusal away, way in.
+    assert await cluster(slice_(4, 1)) == ["add chain", "add rule", "delete element", "add element"]
 
     # An endpoint changes (generation 1: 9): one chain, one rule, written anew.
     assert await cluster(slice_(4, 2)) == ["flush chain", "add rule"]
@@ -67,12 +67,12 @@ async def test_each_step_costs_what_it_touches(
     # One is added, 1 → 2 (generation 1: 12): the same, the rule now has two entries.
     assert await cluster(slice_(4, 2, 3)) == ["flush chain", "add rule"]
 
-    # All endpoints go (generation 1: 5): chain emptied, way in away, refusal back.
+    # All endpoints go (generation 1: 5): way in away, refusal back, chain emptied.
     found = await cluster(gone=(slice_(4, 2, 3),))
-    assert found == ["flush chain", "delete element", "add element"]
+    assert found == ["delete element", "add element", "flush chain"]
 
     # They are back (generation 1: 14): the chain is still there, so it is filled, neither added nor flushed.
-    assert await cluster(slice_(4, 2, 3)) == ["delete element", "add rule", "add element"]
+    assert await cluster(slice_(4, 2, 3)) == ["add rule", "delete element", "add element"]
 
     # Nothing changes (generation 1: 0).
     assert await cluster() == []
@@ -98,11 +98,11 @@ async def test_a_changed_way_in_is_deleted_and_added(
     await told(make_service(internalTrafficPolicy="Local"))
     verbs = [" ".join(operation.split(" ")[:3]) for operation in told.last]
     assert verbs == [
-        "flush chain service-SUSTUHLJ-default/web/tcp/http",
-        "delete element service-ips",
         "add chain local-SUSTUHLJ-default/web/tcp/http",
         "add rule local-SUSTUHLJ-default/web/tcp/http",
+        "delete element service-ips",
         "add element service-ips",
+        "flush chain service-SUSTUHLJ-default/web/tcp/http",
     ]
 
 

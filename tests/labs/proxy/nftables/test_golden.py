@@ -19,7 +19,7 @@ from labs.proxy.nftables.fixed import fixed
 from labs.proxy.nftables.objects import Table
 from labs.proxy.nftables.options import Options
 from labs.proxy.nftables.rules import table
-from labs.proxy.nftables.transaction import creation, difference
+from labs.proxy.nftables.transaction import creation, difference, text
 from labs.proxy.state import Family, ProxyState
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -49,8 +49,8 @@ def payload(name: str, make_state: Callable[..., ProxyState]) -> str:
     options = Options(family, detector=detector_of(given, family), **given)
     wanted = table(make_state(case["objects"], family=family), options)
     if name == "nothing":
-        return creation(Table(), wanted).text(options.ip)
-    return difference(fixed(usual(family)), wanted).text(options.ip)
+        return text(creation(Table(), wanted).operations, options.ip)
+    return text(difference(fixed(usual(family)), wanted).operations, options.ip)
 
 
 @pytest.mark.parametrize("name", NAMES)

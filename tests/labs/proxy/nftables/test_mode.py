@@ -138,6 +138,20 @@ async def test_a_refused_partial_is_followed_by_a_full_sync(
     assert CHAIN in table(told).chains
 
 
+async def test_a_table_that_cannot_be_understood_is_replaced(told: Any, make_service: Make) -> None:
+    """Here somebody's map has the name of one of our sets, and somebody's rule in it holds it fast."""
+    await told(make_service())
+    whole = deepcopy(table(told))
+    table(told).sets["cluster-ips"] = "{ type inet_service : verdict ; }"
+    table(told).chains["mine"] = ("", ["tcp dport vmap @cluster-ips"])
+    told.kernel.refuse = "delete map"
+    told.mode = told.proxy()
+    with pytest.raises(SyncFailed):
+        await told()
+    assert (await told()).full
+    assert table(told) == whole
+
+
 async def test_a_deleted_table_comes_back_whole(
     told: Any, make_service: Make, make_slice: Make, make_endpoint: Make
 ) -> None:
