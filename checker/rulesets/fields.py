@@ -202,7 +202,7 @@ class Key:
             return f"{self.words} {value}"
         mask = self.masks[0] if self.masks else None
         bits = "" if mask is None else f" (of the bits {mask:#x})"
-        return self.fields[0].sentence.format(value) + bits
+        return self.fields[0].sentence.replace("{}", value) + bits
 
     def each(self, packet: InFlight) -> Drawn:
         """The values with their shares: one, or one for each number that may be drawn; none where ABSENT."""

@@ -7,13 +7,13 @@ The type says what an element consists of, the match says from which side of the
 (`dst,dst,src`). All elements printed are alive: what has timed out is not printed.
 """
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
 from checker.rulesets.fields import PORTED
+from checker.rulesets.given import words as split
 from checker.rulesets.model import RulesetError
 from checker.rulesets.nft_expression import span_of
 from checker.rulesets.packet import NO_INTERFACE, InFlight
@@ -98,8 +98,8 @@ def parse(text: str) -> Mapping[str, IpSet]:
     found: dict[str, IpSet] = {}
     elements: dict[str, list[list[str]]] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        words = shlex.split(line, posix=True)
         try:
+            words = split(line)
             if words and not words[0].startswith("#"):
                 _read(found, elements, words)
         except (ValueError, LookupError) as error:

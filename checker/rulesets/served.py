@@ -37,7 +37,7 @@ class Served(Match):
         return asked(packet.virtual, self.value) if asked else None
 
     def holds(self, packet: InFlight) -> Answer:
-        """Every option asks that the packet is served at all, even a negated one; `! --ipvs` that it is not."""
+        """Every option asks that the packet is served at all, even a negated one, but for `! --ipvs`."""
         if packet.virtual is None:
             return self.question == "ipvs" and self.negated
         answer = self.test(packet)

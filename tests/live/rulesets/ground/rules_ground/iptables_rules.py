@@ -27,6 +27,7 @@ MATCHES = (
     "-p udp -m multiport --dports 80,8080",
     "-p tcp",
     "-i c0",
+    "-i lo",
     "! -i c+",
     "-m mark --mark 0x1/0x1",
     "-m mark ! --mark 0x4000/0x4000",
@@ -146,7 +147,7 @@ def _recent(match: str) -> bool:
 def _loads(line: str) -> bool:
     """Leave out what iptables refuses: two protocols in a rule, and -i on the way out."""
     leaves = line.startswith(("-A POSTROUTING", "-A OUTPUT"))
-    return "fence" in line or (line.count("-p ") < 2 and not (leaves and "-i c" in line))
+    return "fence" in line or (line.count("-p ") < 2 and not (leaves and "-i " in line))
 
 
 @st.composite

@@ -58,6 +58,7 @@ MATCHES = (
     "fib daddr type != local",
     "fib saddr type {{ local, multicast }}",
     'iifname "c0"',
+    'iifname "lo"',
     'iifname != "c*"',
     'oifname "s0"',
     "numgen random mod 2 0",
@@ -72,6 +73,7 @@ MARKS = (
     "meta mark set ct mark",
     "ct mark set ct mark | 0x1",
     "update @remembered {{ {ip} saddr }}",
+    "update @remembered {{ {ip} saddr }} {ip} saddr @remembered drop",
 )
 VERDICTS = ("", "accept", "return", "continue")
 MAPS = (
