@@ -16,6 +16,7 @@ from typing import NoReturn, cast
 
 from labs.commands import COMMANDS, GROUPS
 from labs.commands.command import Command
+from labs.config import LENT
 from labs.errors import LabError, UnknownName, UsageError
 from labs.show import look, say, table
 
@@ -108,7 +109,13 @@ def run(row: Command, argv: list[str]) -> int:
         say(Parser(row).format_help())
         return 0
     given = argparse.Namespace(argv=argv) if row.verbatim else Parser(row).read(argv)
-    return row.run(given)
+    try:
+        return row.run(given)
+    finally:
+        if LENT in os.environ:
+            from labs import config, sudo
+
+            sudo.give_back(config.home().path, config.workspace())
 
 
 def find(name: str) -> Command:

@@ -83,9 +83,10 @@ def listen(kubeconfig: Path) -> socket.socket:
 def _port_before(kubeconfig: Path) -> int:
     try:
         found = re.search(r"server: https://127\.0\.0\.1:(\d+)", kubeconfig.read_text())
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return 0
-    return int(found.group(1)) if found else 0
+    port = int(found.group(1)) if found else 0
+    return port if port <= 65535 else 0
 
 
 def specification(home: Home, plan: Plan) -> ClusterSpec:

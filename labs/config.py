@@ -15,6 +15,8 @@ from pathlib import Path
 from labs.errors import HomeUnusable
 
 APP = "kube-proxy-lab"
+HOME = "LAB_HOME"
+LENT = "LAB_LENT_BY"  # uid:gid of whose folders a process works in that sudo has made root
 WORKSPACE = "LAB_WORKSPACE"  # how `--workspace` reaches the processes started from there
 
 
@@ -76,7 +78,7 @@ class Home:
 
 def home(environ: Mapping[str, str] = os.environ) -> Home:
     """The state folder: ``$LAB_HOME``, else the platform's user state folder."""
-    chosen = environ.get("LAB_HOME")
+    chosen = environ.get(HOME)
     if chosen:
         return Home(_absolute(chosen))
     from platformdirs import user_state_path
@@ -89,7 +91,7 @@ def workspace(environ: Mapping[str, str] = os.environ) -> Path:
     chosen = environ.get(WORKSPACE)
     if chosen:
         return _absolute(chosen)
-    if environ.get("LAB_HOME"):
+    if environ.get(HOME):
         return home(environ).path / "workspace"
     return Path.home() / APP
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labs import config
-from labs.errors import UnknownName
-from labs.running import here
+from labs.errors import UnknownName, UsageError
+from labs.running import here, up
 from vm import command
 from vm import kubectl as program
 
@@ -27,7 +27,7 @@ def environment(shell: str) -> str:
 
 def kubectl(argv: Sequence[str]) -> int:
     """Become the lab's kubectl."""
-    here()
+    up()  # the API needs no root, whoever started the lab
     program_words, environ = _kubectl()
     command.replace([*program_words, *argv], environ)
 
@@ -55,6 +55,12 @@ def _pod(target: str, machines: list[str]) -> tuple[str, str]:
     listed = command.run([*argv, "get", "pods", "--all-namespaces", "-o", "json"], env=environ).stdout
     places = [(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in json.loads(listed)["items"]]
     found = [place for place in places if place[1] == name and wanted in ("", place[0])]
-    if len(found) != 1:
-        raise UnknownName("machine or pod", target, [*machines, *(pod for _, pod in places)])
+    if not found:
+        names = ["/".join(place) if wanted else place[1] for place in places]
+        raise UnknownName("machine or pod", target, [*machines, *names])
+    if len(found) > 1:
+        raise UsageError(
+            f"a pod `{name}` is in {len(found)} namespaces: {', '.join(place for place, _ in found)}",
+            f"name one of them: `lab shell {found[0][0]}/{name}`",
+        )
     return found[0]

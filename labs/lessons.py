@@ -18,7 +18,7 @@ from checker.report import Record
 from labs import config, course, stage, variants
 from labs.course import Lab
 from labs.errors import CourseError
-from labs.running import here
+from labs.running import enter, here
 from labs.show import Section, say
 from labs.workspace import Desk
 from vm import command
@@ -60,6 +60,7 @@ def answer(n: int, task: str, value: Any) -> str:
 
     if value is None or value in ("", [], {}):
         raise CourseError(f"the answer to `{task}` is empty", f"`lab hint {n} {task}` helps to find one")
+    enter(config.home())
     desk = _desk(course.find(n))
     desk.record(task, value)
     try:
@@ -79,11 +80,10 @@ def hint(n: int, task: str) -> str:
 
 def judge(n: int, task: str = "") -> Record:
     """Run the grader and keep its record; prints nothing."""
+    enter(config.home())
     desk = _desk(course.find(n))
     done = _grade(desk, f"--task={task}" if task else "", "--json=-")
-    if done.returncode not in (0, 1, 2):
-        raise CourseError(f"the grader could not start: {done.stderr.strip()}", "`lab doctor`")
-    found = text_of.loads(done.stdout)
+    found = _record(done)
     if not task:
         desk.keep(found)
     return Record.from_json(found)
@@ -134,6 +134,21 @@ def _grade(desk: Desk, *options: str) -> Completed:
     argv = desk.checker(config.home().inventory, *filter(None, options))
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return command.run(argv, check=False, timeout=GRADING, env=kept)
+
+
+def _record(done: Completed) -> dict[str, Any]:
+    """The record that the grader printed; CourseError, with its last words, if it printed none."""
+    try:
+        found = text_of.loads(done.stdout)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and done.returncode in (0, 1, 2):
+        return found
+    said = done.stderr.strip().splitlines() or ["it said nothing"]
+    raise CourseError(
+        f"the grader did not finish (exit code {done.returncode}): {said[-1]}",
+        "`make up` in the lab's folder installs what is missing, `lab doctor` looks at the host",
+    )
 
 
 def _write(record: Record, *, json: bool, junit: str) -> None:

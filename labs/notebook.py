@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from labs.errors import LabError, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from labs.config import Home
     from vm.inventory import Inventory
 
 OURS = ("labs", "checker", "vm")
@@ -105,19 +106,26 @@ def machine(name: str) -> Any:
 
 def cluster() -> Inventory:
     """The cluster that runs; NotUp, or NotRunning, with the cure."""
-    from labs import config, sudo
     from labs.errors import NotUp
     from vm import inventory
 
-    home = config.home()
-    if sudo.started_by_root(home):  # a notebook cannot become root halfway
-        raise LabError(
-            "this lab was started by root", "close this notebook; `lab notebook` goes through sudo"
-        )
+    home = enterable()
     running = inventory.load(home.inventory)
     if not running.alive():
         raise NotUp(f"no cluster is running in {home.path}", "`lab up` starts it")
     return running
+
+
+def enterable() -> Home:
+    """The state folder of a lab that this process may enter; raises LabError."""
+    from labs import config, sudo
+
+    home = config.home()
+    if sudo.started_by_root(home):  # a command would begin again as root; a notebook cannot halfway
+        raise LabError(
+            "this lab was started by root", "close this notebook; `lab notebook` goes through sudo"
+        )
+    return home
 
 
 def host_environment() -> dict[str, str]:
@@ -133,6 +141,7 @@ def laboratory() -> Any:
     """`labs.lab`, imported when a cell first needs it."""
     from labs import lab
 
+    enterable()
     return lab
 
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from labs import config, sudo
+from labs.config import Home
 from labs.errors import NotUp
 from vm import inventory, lock
 from vm.inventory import Inventory
 
 
 def here() -> Inventory:
-    """The running lab; raises NotUp. Into one that root started the command goes as root, through sudo."""
+    """The running lab, to enter its machines; raises NotUp. Into root's the command goes as root."""
+    home = up()
+    enter(home)
+    return inventory.load(home.inventory)
+
+
+def up() -> Home:
+    """The state folder of the running lab, for who only talks to its API; raises NotUp."""
     home = config.home()
     if not lock.held(home.path):
         raise NotUp(f"no cluster is running in {home.path}", "start it with `lab up`")
+    return home
+
+
+def enter(home: Home) -> None:
+    """Begin this command again as root, through sudo, where root started the lab; else nothing."""
     if sudo.started_by_root(home):
         sudo.again(home, config.workspace(), "this lab was started by root; entering it")
-    return inventory.load(home.inventory)

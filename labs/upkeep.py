@@ -12,6 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from labs import addons, config, readiness, sudo
 from labs.config import Home
@@ -24,6 +25,19 @@ from vm import inventory, lock
 from vm.inventory import Inventory
 
 NODES = 3
+STATE = (  # all that a lab writes into its state folder; `.…` what a writer that was killed has left
+    "inventory.json",
+    "kubeconfig",
+    "objects.sqlite*",
+    "pki",
+    "log",
+    "grading",
+    "jupyter",
+    "lock",
+    "up.lock",
+    ".inventory.json.*.tmp",
+    ".kubeconfig.*.tmp",
+)
 
 
 def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary:
@@ -37,9 +51,7 @@ def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary
             report(f"{len(running.plan.nodes)} machines run already")
         else:
             running = _begin(home, nodes or NODES, report)
-    summary = asyncio.run(_settle(home, running, mode or "iptables", report))
-    sudo.give_back(home)
-    return summary
+    return asyncio.run(_settle(home, running, mode or "iptables", report))
 
 
 def down(purge: bool) -> str:
@@ -51,8 +63,7 @@ def down(purge: bool) -> str:
         sudo.again(home, config.workspace(), "this lab was started by root; ending it")
     stopped = namespaces.stop(home.path)
     if purge:
-        _forget(home)
-    sudo.give_back(home)
+        _forget(home, config.workspace())
     if not stopped:
         return "No cluster was running." + (" Its objects are gone." if purge else "")
     return "The cluster is gone" + (
@@ -76,10 +87,11 @@ def _begin(home: Home, nodes: int, report: Progress) -> Inventory:
 
     doctor.require_programs()
     spec = specification(home, plan(nodes - 1))
-    running = namespaces.start(spec, report)
-    for door in spec.sockets.values():
-        door.close()
-    return running
+    try:
+        return namespaces.start(spec, report)
+    finally:
+        for door in spec.sockets.values():
+            door.close()
 
 
 def _unchanged(running: Inventory, nodes: int | None) -> Inventory:
@@ -130,11 +142,10 @@ async def _status(home: Home, running: Inventory) -> Status:
     return Status(True, str(home.path), running.backend, nodes, of_nodes(running), dict(sorted(pods.items())))
 
 
-def _forget(home: Home) -> None:
-    """Remove the state folder but for the learner's workspace, should that be inside it."""
-    kept = config.workspace()
-    for path in home.path.iterdir() if home.path.exists() else ():
-        if path == kept:
+def _forget(home: Home, workspace: Path) -> None:
+    """Remove what a lab writes into its state folder; what else is there, the workspace too, stays."""
+    for path in [path for pattern in STATE for path in home.path.glob(pattern)]:
+        if workspace.is_relative_to(path):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
