@@ -82,11 +82,11 @@ class Table:
 
     def _put(self, served: Served, real: RealKey) -> Iterator[Step]:
         key, weight = served.server.key, served.reals[real]
-        had, ending = self._reals(key).get(real), self.ending.get(key, set())
-        if real in ending:
+        had, ending = self._reals(key).get(real), real in self.ending.get(key, ())
+        if ending:
             self._forget(key, real)
             yield Step("del", served.server, real)
-        if had is None or real in ending:
+        if had is None or ending:
             yield Step("add", served.server, real, weight)
         elif had != weight:  # ended by a proxy before this one
             yield Step("set", served.server, real, weight)

@@ -55,7 +55,10 @@ class Node:
             "ipvs": self.ipvs.save(),
             "sets": {name: sorted(members) for name, members in self.commands.sets.items()},
             "bound": sorted(self.commands.links.get(NAME, [])),
-            "rules": {table: dict(sorted(chains.items())) for table, chains in self.commands.tables.items()},
+            "rules": {
+                table: {chain: tuple(rules) for chain, rules in sorted(chains.items())}
+                for table, chains in self.commands.tables.items()
+            },
         }
 
 
@@ -64,8 +67,7 @@ def proc(tmp_path: Path) -> Path:
     return proc_in(tmp_path / "proc")
 
 
-@pytest.fixture
-def node(proc: Path) -> Callable[..., Node]:
+def node_in(proc: Path) -> Callable[..., Node]:
     """``node(family, ipvs={...})``: a fresh node and a mode with this configuration on it."""
 
     def make(family: Family = Family.IPV4, **config: Any) -> Node:
@@ -75,3 +77,8 @@ def node(proc: Path) -> Callable[..., Node]:
         return Node(ipvs, commands, IpvsMode(setup, ipvs, proc))
 
     return make
+
+
+@pytest.fixture
+def node(proc: Path) -> Callable[..., Node]:
+    return node_in(proc)

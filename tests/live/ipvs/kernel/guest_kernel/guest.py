@@ -22,7 +22,7 @@ Report = dict[str, Any]
 SCRIPT = """
 modprobe() {{ /run/modprobe "$@"; }}
 modprobe --all ip_vs ip_vs_rr
-export GUEST_REPORTS={folder}/reports PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
+export PATIENCE=4 GUEST_REPORTS={folder}/reports PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
 cd {project}
 {python} -P -m pytest -p guest_kernel.inside -p no:cacheprovider @{folder}/items >{folder}/output 2>&1
 """
