@@ -1,7 +1,7 @@
 """`lab up --root`: the same command once more as root, through sudo, without losing whose lab it is.
 
-The state folder and the workspace stay the user's. sudo would change HOME, and with it both, so their paths go
-along; what root has written there is given back when the command ends. A lab that root started can only be
+The state folder and the workspace stay the user's. sudo would change HOME, and with it both, so their paths
+go along; what root has written there is given back when the command ends. A lab that root started can only be
 entered by root, so every later command finds out by itself that it has to go through sudo.
 """
 
