@@ -13,6 +13,7 @@ class Commands(Iptables):
     def __init__(self, *own: str) -> None:
         super().__init__()
         self.sets: dict[str, set[str]] = {}
+        self.types: dict[str, str] = {}  # what follows a set's name where it is created
         self.links: dict[str, list[str]] = {"lo": ["127.0.0.1/8", "::1/128"], "eth0": list(own)}
 
     async def __call__(
@@ -35,16 +36,17 @@ class Commands(Iptables):
         for number, line in enumerate(text.splitlines(), 1):
             if self.refuse and self.refuse in line:
                 return 1, "", f"ipset v7.17: Error in line {number}: The set does not exist"
-            self._set(*line.split(" ")[:3])
+            self._set(*line.split(" ", 2))
         return 0, "", ""
 
     def _saved(self) -> list[str]:
-        made = [f"create {name} some:type" for name in self.sets]
+        made = [f"create {name} {self.types.get(name, '')}" for name in self.sets]
         return [*made, *(f"add {name} {member}" for name, found in self.sets.items() for member in found)]
 
     def _set(self, verb: str, name: str, member: str = "") -> None:
         if verb == "create":
             self.sets.setdefault(name, set())
+            self.types[name] = member
         elif verb == "add":
             self.sets[name].add(member)
         elif verb == "del":
