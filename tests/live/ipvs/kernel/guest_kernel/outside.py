@@ -15,7 +15,8 @@ import pytest
 from guest_kernel.guest import Guest, Report
 from guest_kernel.parts import Unavailable
 
-GUEST = pytest.StashKey["Reports"]()
+GUESTS = pytest.StashKey["dict[Path, Reports]"]()
+"""One for all tests; where xdist shares files out among workers, one a file."""
 
 
 def has_ip_vs() -> bool:
@@ -29,24 +30,23 @@ def belongs(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them, and keep them in one worker: one boot for all."""
+    """Mark those that only a parameter tells."""
     for item in items:
         call = getattr(item, "callspec", None)
         if call and call.params.get("mode") == "ipvs" and item.get_closest_marker("live"):
             item.add_marker("ip_vs")
-        if belongs(item):
-            item.add_marker(pytest.mark.xdist_group("ip_vs"), append=False)
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     """Report what the guest said about this test."""
     if not belongs(item) or has_ip_vs():
         return None
-    stash = item.session.stash
-    if GUEST not in stash:
-        stash[GUEST] = Reports(item.session)
+    guests = item.session.stash.setdefault(GUESTS, {})
+    group = item.path if hasattr(item.config, "workerinput") else item.session.path
+    if group not in guests:
+        guests[group] = Reports(item.session, group)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in stash[GUEST].of(item):
+    for report in guests[group].of(item):
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
@@ -54,21 +54,22 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Switch the guest off."""
-    if GUEST in session.stash:
-        session.stash[GUEST].stop()
+    for guest in session.stash.get(GUESTS, {}).values():
+        guest.stop()
 
 
 class Reports:
     """The guest's reports by test; without a guest each is one of skipping, with the reason."""
 
-    def __init__(self, session: pytest.Session) -> None:
+    def __init__(self, session: pytest.Session, group: Path) -> None:
         self._config = session.config
         self._known: dict[str, list[pytest.TestReport]] = {}
         self._guest: Guest | None = None
         self._coming: Iterator[Report] = iter(())
         self.unavailable = ""
         try:
-            items = [item.nodeid for item in session.items if belongs(item)]
+            here = (item for item in session.items if item.path.is_relative_to(group))
+            items = [item.nodeid for item in here if belongs(item)]
             self._guest = Guest(session.config.rootpath, items)
             self._coming = self._guest.reports()
         except Unavailable as error:
