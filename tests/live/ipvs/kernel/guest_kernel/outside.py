@@ -19,6 +19,20 @@ GUESTS = pytest.StashKey["dict[Path, Reports]"]()
 """One for all tests; where xdist shares files out among workers, one a file."""
 
 
+LIVE = Path(__file__).parents[3]
+"""The folder of live tests."""
+
+SAMPLE = {
+    *("cluster-ip-IPv4", "cluster-ip-IPv6", "node-port-IPv4", "external-ip-IPv4", "external-local-IPv4"),
+    *("external-local-none-here-IPv4", "source-ranges-IPv4", "no-endpoints-IPv4", "unknown-port-IPv4"),
+    *("affinity-IPv4", "hairpin-IPv4", "udp-endpoint-cycles-IPv4", "terminating-local-IPv6"),
+}
+"""Cases of the table that are sent in the guest, where each takes an emulated processor ten seconds and more.
+
+GUEST=all sends all of them. On paper all are walked in any case (tests/labs/proxy/ipvs/test_paper.py).
+"""
+
+
 def has_ip_vs() -> bool:
     """Whether these tests can run right here."""
     return os.geteuid() == 0 and Path("/proc/net/ip_vs").exists()
@@ -29,12 +43,29 @@ def belongs(item: pytest.Item) -> bool:
     return item.get_closest_marker("ip_vs") is not None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark those that only a parameter tells."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark those that only a parameter tells, and of the table of cases take the sample."""
+    spared = [item for item in items if spare(item)]
+    if spared:
+        items[:] = [item for item in items if item not in spared]
+        config.hook.pytest_deselected(items=spared)
     for item in items:
-        call = getattr(item, "callspec", None)
-        if call and call.params.get("mode") == "ipvs" and item.get_closest_marker("live"):
+        if told_by_mode(item):
             item.add_marker("ip_vs")
+
+
+def told_by_mode(item: pytest.Item) -> bool:
+    """Whether it is a live test of several modes, and this is its ipvs."""
+    call = getattr(item, "callspec", None)
+    return bool(call) and call.params.get("mode") == "ipvs" and LIVE in item.path.parents
+
+
+def spare(item: pytest.Item) -> bool:
+    """Whether it is a case of the table that the guest is spared."""
+    if has_ip_vs() or os.environ.get("GUEST") == "all" or not told_by_mode(item):
+        return False
+    case = item.callspec.params.get("case")  # type: ignore[attr-defined]
+    return case is not None and str(case) not in SAMPLE
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
