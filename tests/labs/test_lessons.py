@@ -1,0 +1,71 @@
+"""A learner's verbs when the grader cannot do its work, and before a lab has begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labs import course, lessons
+from labs.errors import CourseError, NotUp
+from vm.command import Completed
+
+LAB = course.find(3)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    monkeypatch.delenv("LAB_WORKSPACE", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "error", "said"),
+    [
+        (1, "", "Traceback …\nModuleNotFoundError: No module named 'pytest'\n", "No module named 'pytest'"),
+        (4, "{}", "usage: checker", r"\(exit code 4\): usage: checker"),
+        (-9, "", "", r"\(exit code -9\): it said nothing"),
+        (0, "[]", "", "it said nothing"),
+    ],
+)
+def test_a_grader_that_prints_no_record_is_told_by_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, code: int, out: str, error: str, said: str
+) -> None:
+    monkeypatch.setattr(lessons, "_grade", lambda *_: Completed((), code, out, error))
+    with pytest.raises(CourseError, match=f"the grader did not finish.*{said}$") as caught:
+        lessons.judge(3)
+    assert "`lab doctor`" in caught.value.cure
+
+
+def test_an_empty_answer_is_refused_with_the_hint() -> None:
+    with pytest.raises(CourseError, match="the answer to `mode` is empty") as caught:
+        lessons.answer(3, "mode", "")
+    assert caught.value.cure == "`lab hint 3 mode` helps to find one"
+
+
+@pytest.mark.parametrize("verb", [lambda: lessons.solve(3, True), lambda: lessons.judge(3)])
+def test_a_lab_must_be_started_first(verb: object) -> None:
+    assert callable(verb)
+    with pytest.raises(CourseError, match="lab 3 has not been started") as caught:
+        verb()
+    assert caught.value.cure == "`lab start 3`"
+
+
+@pytest.mark.parametrize("verb", [lambda: lessons.start(3, None), lambda: lessons.reset(3)])
+def test_the_stage_needs_a_cluster(verb: object) -> None:
+    assert callable(verb)
+    with pytest.raises(NotUp) as caught:
+        verb()
+    assert caught.value.cure == "start it with `lab up`"
+
+
+def test_an_answer_without_a_cluster_is_recorded_and_said_so(home: Path) -> None:
+    lessons._desk(LAB).start(LAB.variant(0))
+    assert lessons.answer(3, "mode", "iptables").startswith("Recorded, without a look at the cluster: ")
+    assert "mode: iptables" in (home / f"workspace/{LAB.slug}/answers.yaml").read_text()
+
+
+def test_under_sudo_the_lab_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "ada")
+    assert lessons._user() == "ada"

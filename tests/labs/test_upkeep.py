@@ -1,0 +1,89 @@
+"""The cluster's verbs where there is none, and what `lab down --purge` leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labs import upkeep
+from labs.config import home
+from labs.errors import LabError
+from labs.upkeep import _forget, _unchanged
+from vm.inventory import Inventory
+from vm.plan import plan
+
+WRITTEN = ("inventory.json", "kubeconfig", "objects.sqlite", "objects.sqlite-wal", "log/x.log", "pki/ca.crt")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder with what a lab has written, and a learner's work."""
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    monkeypatch.delenv("LAB_WORKSPACE", raising=False)
+    for name in (*WRITTEN, "workspace/lesson.ipynb", "thesis.tex"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("")
+    return tmp_path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_purge_removes_what_the_lab_wrote_and_nothing_else(lab: Path) -> None:
+    assert upkeep.down(purge=True) == "No cluster was running. Its objects are gone."
+    assert names(lab) == {"workspace", "thesis.tex"}
+    assert (lab / "workspace/lesson.ipynb").exists()
+
+
+def test_purge_keeps_a_workspace_inside_a_folder_of_the_labs(lab: Path) -> None:
+    _forget(home(), lab / "log/work")
+    assert "log" in names(lab)
+    assert "pki" not in names(lab)
+
+
+def test_purge_removes_a_link_and_not_what_it_leads_to(
+    lab: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "kept").write_text("")
+    (lab / "jupyter").symlink_to(elsewhere)
+    upkeep.down(purge=True)
+    assert "jupyter" not in names(lab)
+    assert (elsewhere / "kept").exists()
+
+
+def test_down_without_a_cluster_keeps_the_objects(lab: Path) -> None:
+    assert upkeep.down(purge=False) == "No cluster was running."
+    assert "objects.sqlite" in names(lab)
+
+
+@pytest.mark.parametrize(
+    ("purge", "said"),
+    [
+        (False, "The cluster is gone; its objects are there again after the next `lab up`."),
+        (True, "The cluster is gone, and its objects with it."),
+    ],
+)
+def test_down_says_what_became_of_the_objects(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, purge: bool, said: str
+) -> None:
+    monkeypatch.setattr("vm.namespaces.stop", lambda _home: True)
+    assert upkeep.down(purge) == said
+
+
+def test_status_without_a_cluster_names_the_folder_and_the_cure(lab: Path) -> None:
+    seen = upkeep.status()
+    assert not seen.running
+    assert seen.sections()[0].note == f"No cluster is running in {lab}; `lab up` starts one."
+
+
+def test_another_number_of_nodes_than_run_is_refused_with_the_commands() -> None:
+    running = Inventory(plan(2), "", {}, Path("/"))
+    assert _unchanged(running, None) is running
+    assert _unchanged(running, 3) is running
+    with pytest.raises(LabError, match="a lab with 3 nodes runs already, not 5") as caught:
+        _unchanged(running, 5)
+    assert caught.value.cure == "`lab down`, then `lab up --nodes 5`"
