@@ -1,8 +1,8 @@
 """The door to the kernel: iptables-restore writes, iptables-save reads, nothing else is used in a sync.
 
-A restore is one process and, a table, one transaction: all of it is there or none. ``iptables -C`` and
-``-I`` for each of a dozen jumps would be two dozen processes of 5 ms; one ``iptables-save`` says which
-are missing, and the restore that writes the chains puts them first with ``-I``.
+A restore is one process and, a table, one transaction: all of it is there or none (what is very large is cut,
+see ``pieces``). ``iptables -C`` and ``-I`` for each of a dozen jumps would be two dozen processes of 5 ms;
+one ``iptables-save`` says which are missing, and the restore that writes the chains puts them first.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labs.proxy.mode import Run
+from labs.proxy.netfilter.pieces import NARROW, WIDE, cut
 from labs.proxy.netfilter.ruleset import Ruleset, Write
 from labs.proxy.state import Family
 from vm.command import Completed
 from vm.errors import CommandFailed, MachineError
 
 RESTORE_TIMEOUT = 300
-"""Seconds. 10,000 Services take the nf_tables variant 45 s."""
+"""Seconds."""
+
+TOO_LONG = "Message too long"
+"""What iptables-nft says of a transaction that does not fit into its socket's buffer."""
 
 
 class RestoreFailed(MachineError):
@@ -58,6 +62,7 @@ class Kernel:
         self.program = "iptables" if family is Family.IPV4 else "ip6tables"
         self._run = run
         self._variant: Variant | None = None
+        self._size = WIDE
 
     async def variant(self) -> Variant:
         """Asked once."""
@@ -67,11 +72,24 @@ class Kernel:
 
     async def restore(self, write: Write) -> None:
         """Write it; raises RestoreFailed with the offending line, CommandNotFound, CommandTimeout."""
-        text, wait = write.text(), (await self.variant()).wait
-        argv = (f"{self.program}-restore", *wait, "--noflush", "--counters")
-        done = await self._run(argv, input=text, timeout=RESTORE_TIMEOUT, check=False)
+        text = await self._text(write)
+        done = await self._feed(text)
+        if TOO_LONG in done.stderr and self._size is not NARROW:
+            self._size = NARROW
+            text = await self._text(write)
+            done = await self._feed(text)
         if done.returncode:
             raise RestoreFailed(explain(done, text))
+
+    async def _text(self, write: Write) -> str:
+        """A transaction a table, or several where one would be slow or too long."""
+        whole = write.text()
+        fits = whole.count("\n") <= self._size.lines
+        return whole if fits or (await self.variant()).legacy else cut(write, self._size)
+
+    async def _feed(self, text: str) -> Completed:
+        argv = (f"{self.program}-restore", *(await self.variant()).wait, "--noflush", "--counters")
+        return await self._run(argv, input=text, timeout=RESTORE_TIMEOUT, check=False)
 
     async def save(self) -> Saved:
         """All rules there are; raises CommandFailed, CommandNotFound, CommandTimeout."""
