@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 SEVERITY = {
@@ -19,6 +20,9 @@ SEVERITY = {
     logging.ERROR: "E",
     logging.CRITICAL: "F",
 }
+
+LONGEST = 10 << 20
+"""Bytes of the log file; then it is FILE.1 and begins anew. Mode userspace writes a line a connection."""
 
 
 class KlogFormatter(logging.Formatter):
@@ -37,7 +41,7 @@ def _handlers(log_file: str) -> Iterator[logging.Handler]:
     yield logging.StreamHandler(sys.stdout)
     if log_file:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        yield logging.FileHandler(log_file, encoding="utf-8")
+        yield RotatingFileHandler(log_file, maxBytes=LONGEST, backupCount=1, encoding="utf-8")
 
 
 def set_up(log_file: str, verbosity: int) -> None:

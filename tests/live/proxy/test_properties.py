@@ -34,7 +34,8 @@ DUMPS = {
 }
 WITHOUT = {
     "iptables": r" \[\d+:\d+\]$|^#.*\n",
-    "userspace": r" \[\d+:\d+\]$|^#.*\n|--to-ports \d+|(?<=--to-destination )[\d.:]+",  # ports are drawn
+    "userspace": r" \[\d+:\d+\]$|^#.*\n|--to-ports \d+|(?<=--to-destination )[\d.:]+"  # ports are drawn
+    r"|--dport \d+ (?=-m state)",
     "nftables": r"^\tchain \S+ \{\n\t\}\n|^\n",  # emptied chains go a second later
     "ipvs": r" \[\d+:\d+\]$|^#.*\n|^\d+: ",
 }

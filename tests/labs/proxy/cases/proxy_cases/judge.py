@@ -22,6 +22,11 @@ EXACT = 1e-8
 SERVED = ("DNAT", "RELAYED")
 """The walk's verdicts for a packet that comes to a backend."""
 
+NOBODY = "192.0.2.1:9"
+"""Stands for the backend of a relay that has none: it takes the connection and closes it, or says nothing."""
+
+WITHOUT_BACKEND = {"tcp": "CLOSE", "udp": "DROP"}
+
 WORDS = {"refused": "REJECT", "silence": "DROP", "closed": "CLOSE"}
 """How a verdict looks to who asks."""
 
@@ -45,14 +50,23 @@ def on_paper(end: End, walk: Walk) -> list[str]:
     for outcome in walk.outcomes:
         name = endpoint(outcome.to) if outcome.verdict in SERVED and outcome.to else outcome.verdict
         name = {"ACCEPT": "PASS"}.get(name, name)
+        if outcome.to == NOBODY:
+            return on_nobody(end, WITHOUT_BACKEND[walk.packet.protocol])
         found[name] = found.get(name, Fraction(0)) + outcome.probability
         if outcome.verdict == "UNDECIDED":
             wrong.append(outcome.why)
-        elif outcome.verdict in SERVED and outcome.masquerade != end.masqueraded:
-            wrong.append(f"{name}: masqueraded is {outcome.masquerade}")
+        # A relay asks by a connection of its own: the backend sees the node, though nobody translates.
+        masqueraded = outcome.masquerade or outcome.verdict == "RELAYED"
+        if outcome.verdict in SERVED and masqueraded != end.masqueraded:
+            wrong.append(f"{name}: masqueraded is {masqueraded}")
     if not _close(found, end.shares):
         wrong.append(f"expected {_shown(end.shares)}, found {_shown(found)}")
     return wrong
+
+
+def on_nobody(end: End, verdict: str) -> list[str]:
+    """What is wrong when a relay without backends takes the packet."""
+    return [] if end.verdict == verdict else [f"expected {_shown(end.shares)}, found {verdict}"]
 
 
 def _close(found: Mapping[str, Fraction], expected: Mapping[str, Fraction]) -> bool:

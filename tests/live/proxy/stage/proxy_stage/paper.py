@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from proxy_cases.case import Case, Flow, Step
-from proxy_cases.judge import on_paper
+from proxy_cases.judge import NOBODY, on_paper
 from proxy_cases.places import LOCAL, PLACES
 from proxy_stage.world import HERE, Proxy, World, namespaces, needs, node_facts, started
 
@@ -66,7 +66,8 @@ class Paper:
 
     def _walks(self, texts: dict[str, str], case: Case, step: Step, mode: str) -> Iterator[str]:
         relays = {
-            (protocol, port): backends for protocol, port, backends in self.proxy.do("relays")["relays"]
+            (protocol, port): backends or [NOBODY]
+            for protocol, port, backends in self.proxy.do("relays")["relays"]
         }
         node = Node(**texts, relays=relays)
         for flow in step.flows:
