@@ -8,8 +8,13 @@ from labs.proxy.config import ConfigInvalid
 from labs.proxy.iptables.mode import IptablesMode
 from labs.proxy.mode import Mode, Setup
 from labs.proxy.nftables.mode import NftablesMode
+from labs.proxy.userspace.mode import UserspaceMode
 
-MODES: dict[str, Callable[[Setup], Mode]] = {"iptables": IptablesMode, "nftables": NftablesMode}
+MODES: dict[str, Callable[[Setup], Mode]] = {
+    "iptables": IptablesMode,
+    "nftables": NftablesMode,
+    "userspace": UserspaceMode,
+}
 
 DEFAULT = "iptables"
 
