@@ -36,11 +36,11 @@ def status() -> Status:
     return upkeep.status()
 
 
-def mode(wanted: str, *, report: Progress) -> str:
-    """Change the proxy mode of every node, as an operator would."""
+def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report: Progress) -> str:
+    """Change the proxy mode of every node, or of some, as an operator would."""
     from labs import modes
 
-    return modes.mode(wanted, report=report)
+    return modes.mode(wanted, nodes=nodes, scheduler=scheduler, report=report)
 
 
 def environment(shell: str) -> str:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labs import addons, config, readiness, sudo
+from labs import addons, config, modes, readiness, sudo
 from labs.config import Home
 from labs.errors import LabError
-from labs.modes import of_nodes
+from labs.proxy.names import DEFAULT
 from labs.running import here
 from labs.show import Progress
 from labs.summary import Status, Summary, node_rows, pod_rows
@@ -50,8 +50,12 @@ def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary
             running = _unchanged(inventory.load(home.inventory), nodes)
             report(f"{len(running.plan.nodes)} machines run already")
         else:
+            modes.require_here(mode, root=os.geteuid() == 0)
             running = _begin(home, nodes or NODES, report)
-    return asyncio.run(_settle(home, running, mode or "iptables", report))
+    summary = asyncio.run(_settle(home, running, mode or DEFAULT, report))
+    if mode and any(found != mode for _, found in modes.of_nodes(running)):
+        modes.mode(mode, report=report)
+    return summary
 
 
 def down(purge: bool) -> str:
@@ -139,7 +143,9 @@ async def _status(home: Home, running: Inventory) -> Status:
     async with readiness.Watched.at(home.kubeconfig) as watched:
         nodes = node_rows(running.plan, list(watched.nodes.objects.values()))
         pods = Counter(place for (place, _), pod in watched.pods.objects.items() if readiness.ready(pod))
-    return Status(True, str(home.path), running.backend, nodes, of_nodes(running), dict(sorted(pods.items())))
+    return Status(
+        True, str(home.path), running.backend, nodes, modes.of_nodes(running), dict(sorted(pods.items()))
+    )
 
 
 def _forget(home: Home, workspace: Path) -> None:

@@ -9,10 +9,10 @@ from labs import lab
 from labs.commands.command import Command, Given, Type, argument, number, one_of
 from labs.config import home
 from labs.errors import UsageError
+from labs.proxy.names import DEFAULT, MODES, SCHEDULERS
 from labs.show import Progress, Section, look, say, sections
 
 BACKENDS = ("namespaces",)
-MODES = ("iptables",)
 SMALLEST, LARGEST = 2, 50  # control-1 takes no workloads, so the least is one worker beside it
 
 
@@ -75,8 +75,13 @@ def status(given: Given) -> int:
 
 def mode(given: Given) -> int:
     """Change how the proxy makes Services work."""
+    if given.scheduler and given.mode != "ipvs":
+        raise UsageError(
+            f"`--scheduler {given.scheduler}` goes with mode ipvs, not {given.mode}",
+            "leave it out: no other mode has schedulers",
+        )
     report = Progress(sys.stdout)
-    say(lab.mode(given.mode, report=report))
+    say(lab.mode(given.mode, nodes=given.nodes, scheduler=given.scheduler or "", report=report))
     return 0
 
 
@@ -102,7 +107,7 @@ COMMANDS = (
                 "--mode",
                 metavar="M",
                 type=one_of("mode", MODES),
-                help="proxy mode: iptables",
+                help=f"proxy mode, also of a cluster that runs: {', '.join(MODES)}; at first {DEFAULT}",
             ),
             argument(
                 "--backend",
@@ -127,8 +132,24 @@ COMMANDS = (
     Command(
         "mode",
         "change the proxy mode as an operator would",
-        "lab mode iptables",
+        "lab mode nftables --node worker-1",
         mode,
-        (argument("mode", metavar="M", type=one_of("mode", MODES), help="iptables"),),
+        (
+            argument("mode", metavar="M", type=one_of("mode", MODES), help=", ".join(MODES)),
+            argument(
+                "--node",
+                dest="nodes",
+                metavar="NODE",
+                action="append",
+                default=[],
+                help="only there (again for each node); without it every node",
+            ),
+            argument(
+                "--scheduler",
+                metavar="S",
+                type=one_of("scheduler", SCHEDULERS),
+                help=f"of mode ipvs: {', '.join(SCHEDULERS)}",
+            ),
+        ),
     ),
 )

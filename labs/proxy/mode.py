@@ -61,10 +61,25 @@ class SyncFailed(Exception):
         self.partial = partial
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What a mode needs by names that others have too: (table, chain), (table, "CHAIN arguments")."""
+
+    chains: frozenset[tuple[str, str]] = frozenset()
+    jumps: frozenset[tuple[str, str]] = frozenset()
+
+
+NOTHING = Owned()
+
+
 class Mode(Protocol):
     """A way to make Services work."""
 
     name: str
+
+    @property
+    def owned(self) -> Owned:
+        """What another mode's cleanup has to leave, since this mode runs."""
 
     async def sync(self, state: ProxyState, changed: Changed) -> Result:
         """Make the kernel agree with the state; raises SyncFailed."""
@@ -72,8 +87,8 @@ class Mode(Protocol):
     async def intact(self) -> bool:
         """Whether what was applied is still there, as far as one cheap look can tell."""
 
-    async def cleanup(self) -> None:
-        """Remove all that this mode ever writes, and nothing else."""
+    async def cleanup(self, kept: Owned = NOTHING) -> None:
+        """Remove all that this mode ever writes, and nothing else; not what the mode that runs needs."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The modes there are."""
+"""The modes there are; ``names`` has the same names for who only wants those."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from labs.proxy.config import ConfigInvalid
 from labs.proxy.iptables.mode import IptablesMode
 from labs.proxy.mode import Mode, Setup
+from labs.proxy.names import DEFAULT
 from labs.proxy.nftables.mode import NftablesMode
 from labs.proxy.userspace.mode import UserspaceMode
 
@@ -15,8 +16,6 @@ MODES: dict[str, Callable[[Setup], Mode]] = {
     "nftables": NftablesMode,
     "userspace": UserspaceMode,
 }
-
-DEFAULT = "iptables"
 
 
 def mode(name: str, setup: Setup) -> Mode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 
 from labs.kube.client import Client
 from labs.kube.informer import Informer
@@ -14,9 +15,11 @@ from labs.proxy.conntrack import Conntrack
 from labs.proxy.counters import NO_COUNTERS, PacketCounters
 from labs.proxy.endpointslices import Object
 from labs.proxy.health import ProxyHealth, eligible
+from labs.proxy.leftovers import Leftovers
 from labs.proxy.metrics import Metrics
 from labs.proxy.mode import Mode, Run, Setup
-from labs.proxy.modes import mode
+from labs.proxy.modes import MODES, mode
+from labs.proxy.names import DEFAULT
 from labs.proxy.node import node_facts
 from labs.proxy.runner import Bounds
 from labs.proxy.servicecidrs import served
@@ -55,11 +58,19 @@ class KubeProxy:
     def _proxier(self, family: Family) -> Proxier:
         periods = self.config.periods
         bounds = Bounds(periods.min_sync_period, retry_interval=periods.sync_period)
-        parts = Parts(self._mode(family), Conntrack(family, self._run), self, self.metrics)
+        parts = Parts(
+            self._mode(family), Conntrack(family, self._run), self, self.metrics, self._leftovers(family)
+        )
         return Proxier(family, node_facts(self.name, None, family, self.config.bind_address), parts, bounds)
 
     def _mode(self, family: Family) -> Mode:
         return mode(self.config.mode, Setup(family, self.config, self._run, self._counters))
+
+    def _leftovers(self, family: Family) -> Leftovers:
+        """Of the other modes, which are to clean up: that they could not listen where we do is no matter."""
+        config = replace(self.config, bind_address="0.0.0.0")
+        running = self.config.mode or DEFAULT
+        return Leftovers(mode(name, Setup(family, config, self._run)) for name in MODES if name != running)
 
     def queued(self, family: Family) -> None:
         """A proxier has something to sync."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from labs.proxy.changes import Changes
 from labs.proxy.conntrack import Conntrack, Flow, stale_flows
 from labs.proxy.endpointslices import Object
+from labs.proxy.leftovers import Leftovers
 from labs.proxy.metrics import Metrics, Sync
 from labs.proxy.mode import Mode, Result, SyncFailed
 from labs.proxy.runner import Bounds, Runner
@@ -46,6 +47,7 @@ class Parts:
     conntrack: Conntrack
     health: Health
     metrics: Metrics
+    leftovers: Leftovers = field(default_factory=Leftovers)
 
 
 class Proxier:
@@ -107,8 +109,10 @@ class Proxier:
         except SyncFailed as error:
             self._failed(error)
             return False
+        seconds = time.monotonic() - started
+        await self._parts.leftovers.remove(self.mode)  # before we count as ready: then nothing is left
         stale = stale_flows(self._synced, self.changes.state, self._names)
-        self._succeeded(result, started)
+        self._succeeded(result, started, seconds)
         await self._forget(stale)
         return True
 
@@ -129,19 +133,18 @@ class Proxier:
         self._parts.metrics.failed(self.family, self.mode.name, partial=error.partial)
         log.error("%s rules are not as they should be, trying again: %s", self.family.value, error)
 
-    def _succeeded(self, result: Result, started: float) -> None:
-        ended = time.monotonic()
+    def _succeeded(self, result: Result, started: float, seconds: float) -> None:
         if result.full:
             self._full_due = started + FULL_SYNC_PERIOD
         self._synced, self._names = self.changes.state, frozenset()
         self._parts.health.synced(self._synced)
-        self._parts.metrics.synced(self._synced, Sync(result, ended - started, self.changes.take_triggers()))
+        self._parts.metrics.synced(self._synced, Sync(result, seconds, self.changes.take_triggers()))
         if result.again:
             asyncio.get_running_loop().call_later(result.again, self.request)
         log.info(
             "Synced %s rules in %.1f ms: %s, %d written, %d Service ports",
             self.family.value,
-            (ended - started) * 1000,
+            seconds * 1000,
             "full" if result.full else "partial" if result.written else "no change",
             sum(result.last.values()) + result.operations,
             len(self._synced.services),

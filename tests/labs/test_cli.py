@@ -99,7 +99,8 @@ ASKS = [
     ("check 3 --junit out.xml", ("check", 3, False, "out.xml", False)),
     ("reset 3", ("reset", 3)),
     ("notebook --no-browser", ("notebook", ["--no-browser"])),
-    ("mode iptables", ("mode", "iptables")),
+    ("mode iptables", ("mode", "iptables", [], "")),
+    ("mode nftables --node a --node b", ("mode", "nftables", ["a", "b"], "")),
     ("solve 3 --show", ("solve", 3, True)),
 ]
 
@@ -145,7 +146,8 @@ WRONG = [
     ("up --mode iptable", ["no mode `iptable`", "did you mean `iptables`?"]),
     ("up --backend vagrant", ["`vagrant`", "not part of this version", "namespaces", "`lab doctor`"]),
     ("up --dual-stack", ["no option of `lab up` `--dual-stack`"]),
-    ("mode ipvs", ["no mode `ipvs`; there are: iptables"]),
+    ("mode iptable", ["no mode `iptable`; there are: ", "did you mean `iptables`?"]),
+    ("mode iptables --scheduler rr", ["`--scheduler rr` goes with mode ipvs, not iptables"]),
     ("env --shell csh", ["no shell `csh`", "fish"]),
     ("shell", ["a machine or pod must be named", "`lab shell worker-1`"]),
     ("shell -- ls", ["`--` stands in its place"]),

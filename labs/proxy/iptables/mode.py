@@ -15,8 +15,8 @@ from labs.proxy.iptables.host import Host
 from labs.proxy.iptables.names import PER_SERVICE
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.rules import ServiceRules, all_service_rules, compose, is_large
-from labs.proxy.iptables.static import canaries, jumps
-from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.iptables.static import canaries, jumps, owned
+from labs.proxy.mode import NOTHING, Owned, Result, Setup, SyncFailed
 from labs.proxy.netfilter.jumps import put_missing
 from labs.proxy.netfilter.kernel import Kernel, Saved
 from labs.proxy.netfilter.ruleset import Ruleset, Write, difference
@@ -116,10 +116,15 @@ class IptablesMode:
                 return False
         return True
 
-    async def cleanup(self) -> None:
+    @property
+    def owned(self) -> Owned:
+        """The fixed chains and jumps: mode ipvs has some of the same names."""
+        return owned(self._options)
+
+    async def cleanup(self, kept: Owned = NOTHING) -> None:
         """Remove all rules and chains of a kube-proxy, ours or a real one's."""
         self._applied = None
-        write = removal((await self._kernel.save()).rules)
+        write = removal((await self._kernel.save()).rules, kept)
         if write:
             await self._kernel.restore(write)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from labs.proxy.counters import INVALID_DROPPED
 from labs.proxy.iptables.counting import counted
 from labs.proxy.iptables.options import Options
+from labs.proxy.mode import Owned
 from labs.proxy.netfilter import masquerade
 from labs.proxy.netfilter.jumps import NEW, Jump
 from labs.proxy.netfilter.masquerade import MARK_MASQ, POSTROUTING
@@ -49,6 +50,14 @@ LOCALNET_JUMPS = (Jump("filter", "INPUT", LOCALNET_FIREWALL), Jump("filter", "OU
 def jumps(options: Options) -> tuple[Jump, ...]:
     """The jumps of a node with these options."""
     return JUMPS + (LOCALNET_JUMPS if options.serves_localhost else ())
+
+
+def owned(options: Options) -> Owned:
+    """Chains and jumps that must stay when another mode cleans up."""
+    fixed = {(table, chain) for table, chains in CHAINS.items() for chain in chains}
+    canary = {(table, CANARY) for table in TABLES}
+    localnet = {("filter", LOCALNET_FIREWALL)} if options.serves_localhost else set()
+    return Owned(frozenset(fixed | canary | localnet), frozenset((j.table, j.rule) for j in jumps(options)))
 
 
 def static_rules(options: Options) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labs.proxy.mode import Owned
 from labs.proxy.netfilter.jumps import Jump
 from labs.proxy.netfilter.masquerade import MARK_MASQ, POSTROUTING
 
@@ -39,3 +40,9 @@ JUMPS = (
     Jump("filter", "OUTPUT", IPVS_OUT_FILTER, "kubernetes ipvs access filter"),
 )
 """In the order of ensuring. Each is put first with -I, so a chain holds them in the reverse order."""
+
+OWNED = Owned(
+    frozenset((table, chain) for table, chains in CHAINS.items() for chain in chains),
+    frozenset((jump.table, jump.rule) for jump in JUMPS),
+)
+"""What must stay when another mode cleans up."""

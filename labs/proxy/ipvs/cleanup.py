@@ -17,6 +17,7 @@ from labs.proxy.ipvs.link import Dummy
 from labs.proxy.ipvs.rules import LET_IN
 from labs.proxy.ipvs.servers import ServerKey, Step, VirtualServer
 from labs.proxy.ipvs.share import Entry
+from labs.proxy.mode import NOTHING, Owned
 from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.netfilter.removal import removal
 from vm.errors import CommandNotFound
@@ -31,12 +32,12 @@ class Leftovers:
     def __init__(self, kernel: Kernel, ipsets: IpSets, link: Dummy, ipvs: Ipvs) -> None:
         self._kernel, self._ipsets, self._link, self._ipvs = kernel, ipsets, link, ipvs
 
-    async def remove(self, excluded: Collection[str]) -> None:
+    async def remove(self, excluded: Collection[str], kept: Owned = NOTHING) -> None:
         """Rules first, since they ask the sets; raises MachineError where a command fails."""
         linked, members = await self._link.exists(), await self._members()
         if not linked and members is None:
             return
-        await self._rules()
+        await self._rules(kept)
         if linked or members:
             bound = (await self._link.read()).bound
             self._ipvs.do(
@@ -58,9 +59,9 @@ class Leftovers:
             return None
         return await self._ipsets.read() if there else None
 
-    async def _rules(self) -> None:
+    async def _rules(self, kept: Owned) -> None:
         saved = (await self._kernel.save()).rules
-        write = removal(saved, OURS.__contains__, lambda rule: any(text in rule for text in JUMP_COMMENTS))
+        write = removal(saved, OURS.__contains__, _is_jump, kept)
         if write:
             await self._kernel.restore(write)
 
@@ -69,6 +70,10 @@ class Leftovers:
         for key, server in self._ipvs.servers().items():
             if key.ip in bound or not ours.isdisjoint(_entries(key)):
                 yield server
+
+
+def _is_jump(rule: str) -> bool:
+    return any(text in rule for text in JUMP_COMMENTS)
 
 
 def _entries(key: ServerKey) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ import asyncio
 from pathlib import Path
 
 from labs.proxy.ipvs import needs
-from labs.proxy.ipvs.chains import CHAINS, JUMPS
+from labs.proxy.ipvs.chains import CHAINS, JUMPS, OWNED
 from labs.proxy.ipvs.cleanup import Leftovers
 from labs.proxy.ipvs.door import Ipvs, KernelIpvs
 from labs.proxy.ipvs.host import Host
@@ -23,7 +23,7 @@ from labs.proxy.ipvs.link import Dummy
 from labs.proxy.ipvs.sets import SETS
 from labs.proxy.ipvs.table import Table
 from labs.proxy.ipvs.wanted import Touched, Wanted
-from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.mode import NOTHING, Owned, Result, Setup, SyncFailed
 from labs.proxy.netfilter.jumps import put_missing
 from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.netfilter.ruleset import Ruleset, Write, difference
@@ -128,11 +128,16 @@ class IpvsMode:
                 return False
         return await self._link.exists() and await self._sets.present() == SETS.keys()
 
-    async def cleanup(self) -> None:
+    @property
+    def owned(self) -> Owned:
+        """The fixed chains and jumps: mode iptables has some of the same names."""
+        return OWNED
+
+    async def cleanup(self, kept: Owned = NOTHING) -> None:
         """Remove all that a kube-proxy in this mode writes, ours or a real one's."""
         self._wanted = None
         excluded = self._setup.config.ipvs.exclude_cidrs
-        await Leftovers(self._kernel, self._sets, self._link, self._ipvs).remove(excluded)
+        await Leftovers(self._kernel, self._sets, self._link, self._ipvs).remove(excluded, kept)
 
     async def close(self) -> None:
         """Hang up."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from labs.proxy.mode import NOTHING, Owned
 from labs.proxy.netfilter.ruleset import Ruleset, Write
 
 IsOurs = Callable[[str], bool]
@@ -18,17 +19,18 @@ IsJump = Callable[[str], bool]
 """Whether we wrote this rule ("CHAIN arguments"), given that it leads to a chain of ours."""
 
 
-def removal(rules: Ruleset, is_ours: IsOurs, is_jump: IsJump) -> Write:
-    """What takes our rules out of these; an empty write if there are none."""
+def removal(rules: Ruleset, is_ours: IsOurs, is_jump: IsJump, kept: Owned = NOTHING) -> Write:
+    """What takes our rules out of these, but for those kept; an empty write if there are none."""
     write = Write()
     for table, chains in rules.tables.items():
         ours = {chain for chain in chains if is_ours(chain)}
-        others = [(rule, target(rule)) for rule in _others(chains, ours)]
+        gone = {chain for chain in ours if (table, chain) not in kept.chains}
+        others = [(rule, target(rule)) for rule in _others(chains, ours) if (table, rule) not in kept.jumps]
         jumps = tuple(rule for rule, to in others if to in ours and is_jump(rule))
-        kept = {to for rule, to in others if to in ours and rule not in jumps}
-        write.chains.tables[table] = dict.fromkeys(sorted(kept), ())
+        needed = {to for rule, to in others if to in gone and rule not in jumps}
+        write.chains.tables[table] = dict.fromkeys(sorted(needed), ())
         write.unjumps[table] = jumps
-        write.stale[table] = tuple(sorted(ours - kept))
+        write.stale[table] = tuple(sorted(gone - needed))
     return write
 
 

@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.mode import NOTHING, Owned, Result, Setup, SyncFailed
 from labs.proxy.nftables import needs
 from labs.proxy.nftables.apply import Kernel
 from labs.proxy.nftables.fixed import SERVICES
@@ -115,7 +115,12 @@ class NftablesMode:
         """Whether the kernel's hooks still lead to where all Services begin."""
         return await self._kernel.in_use(SERVICES)
 
-    async def cleanup(self) -> None:
+    @property
+    def owned(self) -> Owned:
+        """Nothing: a table of its own."""
+        return NOTHING
+
+    async def cleanup(self, _kept: Owned = NOTHING) -> None:
         """Remove the table, ours or a real kube-proxy's; without nft nobody can have made one."""
         self._wanted = None
         try:

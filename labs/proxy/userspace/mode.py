@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from labs.proxy.addresses import address
 from labs.proxy.config import ConfigInvalid
 from labs.proxy.localdetector import local_detector
-from labs.proxy.mode import Result, Setup, SyncFailed
+from labs.proxy.mode import NOTHING, Owned, Result, Setup, SyncFailed
 from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.netfilter.ruleset import Ruleset, Write, difference
 from labs.proxy.nodeports import local_addresses, node_port_addresses
@@ -122,7 +122,12 @@ class UserspaceMode:
             return True
         return apply.is_whole(self._applied, jumps(self._options.from_pod), await self._kernel.save())
 
-    async def cleanup(self) -> None:
+    @property
+    def owned(self) -> Owned:
+        """Nothing: no other mode has chains of these names."""
+        return NOTHING
+
+    async def cleanup(self, _kept: Owned = NOTHING) -> None:
         """Remove this mode's rules and chains, ours or those of a real kube-proxy before 1.26."""
         self._applied = None
         write = apply.nothing(await self._kernel.save())

@@ -12,7 +12,7 @@ import pytest
 from labs.proxy.conntrack import Conntrack
 from labs.proxy.health import ProxyHealth
 from labs.proxy.metrics import Metrics
-from labs.proxy.mode import Result, SyncFailed
+from labs.proxy.mode import NOTHING, Owned, Result, SyncFailed
 from labs.proxy.runner import Bounds
 from labs.proxy.state import Changed, Family, Node, ProxyState
 from labs.proxy.sync import Parts, Proxier
@@ -45,7 +45,10 @@ class Recording:
         self.looked.set()
         return self.whole
 
-    async def cleanup(self) -> None:
+    owned = NOTHING
+
+    async def cleanup(self, kept: Owned = NOTHING) -> None:
+        self.kept = kept
         self.syncs.clear()
 
 
