@@ -19,7 +19,7 @@ OWNED = ("Namespace", "Deployment", "Service", "ConfigMap", "Pod", "DaemonSet") 
 
 
 def lay(kubeconfig: Path, lab: Lab, variant: Variant) -> None:
-    """Make the objects of this variant, take away those of another, wait for the pods; raises ApiError."""
+    """Make the objects of this variant, take away those of another, wait for the pods; ApiError, NotReady."""
     asyncio.run(_lay(kubeconfig, lab, lab.manifests(variant)))
 
 
@@ -27,6 +27,8 @@ async def _lay(kubeconfig: Path, lab: Lab, objects: list[Object]) -> None:
     async with readiness.Watched.at(kubeconfig) as watched:
         await _remove_others(watched.client, lab, objects)
         for obj in objects:
+            if obj["kind"] == "Namespace":
+                await _free(watched.client, obj["metadata"]["name"])
             await _put(watched.client, obj)
         for obj in objects:
             if obj["kind"] == "Deployment":
@@ -43,6 +45,20 @@ async def _wait(watched: readiness.Watched, deployment: Object) -> None:
         return over + readiness.not_ready(pods, replicas, "pod")
 
     await watched.until(missing)
+
+
+async def _free(client: Client, namespace: str) -> None:
+    """Return when no namespace of that name is on its way out: who goes back to a variant may be quick."""
+    end = asyncio.get_running_loop().time() + readiness.DEADLINE
+    while await _ends(client, namespace):
+        if asyncio.get_running_loop().time() > end:
+            raise readiness.NotReady([f"the old namespace {namespace} is still being deleted"])
+        await asyncio.sleep(0.1)
+
+
+async def _ends(client: Client, namespace: str) -> bool:
+    found = await client.list("Namespace", fields=f"metadata.name={namespace}")
+    return any("deletionTimestamp" in each["metadata"] for each in found["items"])
 
 
 async def _put(client: Client, obj: Object) -> None:
