@@ -8,6 +8,7 @@ the one form in which two rules that mean the same are equal, however each was w
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from checker.rulesets.headers import AddressIn, Interface, Protocol
 from checker.rulesets.hooks import IPTABLES, Hook
@@ -153,7 +154,7 @@ class Base:
     chain: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ruleset:
     """All rules of one address family on one machine."""
 
@@ -177,13 +178,22 @@ class Ruleset:
         Of chains with the same priority the one that was registered last is met first (nf_hook_entries_grow
         in net/netfilter/core.c): the later table, in it the later chain.
         """
+        return self._bases.get((hook, version), ())
+
+    @cached_property
+    def _bases(self) -> Mapping[tuple[str, int], tuple[Base, ...]]:
         found = [
             (base.called_at, base.priority, -table.handle, -index, Base(base, table.name, chain))
             for table in self.tables.values()
             for index, (base, chain) in enumerate(table.base_chains())
-            if base.name == hook and table.meets(version)
         ]
-        return tuple(each[-1] for each in sorted(found, key=lambda each: each[:-1]))
+        met: dict[tuple[str, int], tuple[Base, ...]] = {}
+        for *_, base in sorted(found, key=lambda each: each[:-1]):
+            for version in (4, 6):
+                if self.tables[base.table].meets(version):
+                    at = (base.hook.name, version)
+                    met[at] = (*met.get(at, ()), base)
+        return met
 
     def normal(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """Table → chain → policy and rules in normal form: what two sources of the same rules have in common.

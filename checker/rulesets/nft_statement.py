@@ -181,7 +181,8 @@ def _mangle(inner: Json, notation: str, named: Named) -> Iterator[Step]:
         yield Note(notation)
         return
     new = linear(inner["value"])
-    if "ct mark" in {what, new.base}:
+    # Without a connection reading its mark ends the rule, setting it does nothing (nft_ct.c).
+    if new.base == "ct mark":
         yield Tracked()
     yield _marked(what, new)
 

@@ -24,7 +24,8 @@ def expression(value: Json) -> str:
             return EXPRESSIONS[name](inner)
     if isinstance(value, list):
         return ",".join(map(expression, value))
-    return value if isinstance(value, str) else json.dumps(value)
+    plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value) if plain else json.dumps(value)
 
 
 def _operand(operator: str, value: Json) -> str:

@@ -173,6 +173,22 @@ def test_marks_are_set_as_the_kernel_sets_them(value: Any, mark: int) -> None:
     assert sent(rules, mark=0xFF).verdicts == {"DROP": 1}
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "verdict"),
+    [
+        ({"ct": {"key": "mark"}}, MARK, "DROP"),
+        ({"ct": {"key": "mark"}}, {"|": [{"ct": {"key": "mark"}}, 1]}, "ACCEPT"),
+        (MARK, {"ct": {"key": "mark"}}, "ACCEPT"),
+    ],
+)
+def test_without_a_connection_its_mark_can_be_set_in_vain_but_not_read(
+    key: Json, value: Json, verdict: str
+) -> None:
+    rules = ruleset([{"mangle": {"key": key, "value": value}}, DROP])
+    assert sent(rules, ctstate="UNTRACKED").verdicts == {verdict: 1}
+    assert sent(rules).verdicts == {"DROP": 1}
+
+
 def test_numbers_that_are_drawn_share_exactly() -> None:
     key = {"numgen": {"mode": "random", "mod": 5, "offset": 10}}
     entries = [

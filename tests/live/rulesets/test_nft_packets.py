@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rules_ground.families import FOUR, SIX, Family
 from rules_ground.iptables_rules import payloads, sets
@@ -31,6 +31,7 @@ EXAMPLES = settings(
     deadline=None,
     database=None,
     report_multiple_bugs=False,
+    phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
 

@@ -169,7 +169,7 @@ def rules(draw: st.DrawFn, does: tuple[str, ...], users: str, later: tuple[str, 
     for _ in range(draw(st.integers(0, 3))):
         conditions = draw(st.lists(st.sampled_from(MATCHES), max_size=2, unique=True))
         last = draw(st.sampled_from([*VERDICTS, *does, *does, *jumps, *maps]))
-        if last in MARKS and draw(st.booleans()):
+        if last in MARKS and not last.endswith("drop") and draw(st.booleans()):
             last = f"{last} {draw(st.sampled_from(MATCHES))} drop"
         for name, chain in zip(("{a}", "{b}"), (*later, "", ""), strict=False):
             last = last.replace(name, chain)
