@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from labs.errors import LabError
-from labs.proxy.configuration import KubeProxyConfiguration, Seconds, with_defaults_of_mode
+from labs.proxy.configuration import GATES, KubeProxyConfiguration, Seconds, with_defaults_of_mode
 from labs.proxy.durations import duration, seconds
 from labs.proxy.validation import problems, shown
 
@@ -55,6 +55,7 @@ def read(raw: Any, source: str) -> Loaded:
     reader = Reader(source)
     config = with_defaults_of_mode(reader.structure(KubeProxyConfiguration, raw, ""))
     reader.warn_of_other_modes(config.mode)
+    reader.warn_of_gates(config.feature_gates)
     for at, problem in problems(config):
         raise reader.error(at, problem)
     return Loaded(config, tuple(reader.warnings))
@@ -136,6 +137,11 @@ class Reader:
     def _set_for(self, at: str, mode: str) -> None:
         if mode:
             self._modes[at] = mode
+
+    def warn_of_gates(self, gates: Mapping[str, Any]) -> None:
+        """Warn of gates that shut or open nothing here."""
+        for gate in gates:
+            self._warn(f"featureGates.{gate}", "" if gate in GATES else "no feature here has this gate")
 
     def warn_of_other_modes(self, running: str) -> None:
         """Warn of fields that only another mode than the running one reads."""

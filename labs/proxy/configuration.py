@@ -21,6 +21,10 @@ NOT_OURS = "this kube-proxy does not have what it sets"
 NOT_THIS_SYSTEM = "it is for Windows nodes"
 LATER = "the mode that reads it is not built"
 
+NETLINK_GATE = "NFTablesNetlink"
+GATES = (NETLINK_GATE,)
+"""The features that have a gate here."""
+
 Seconds = NewType("Seconds", float)
 """A duration; files and flags write it as Go does: 1m30s, 250ms."""
 
@@ -146,7 +150,7 @@ class KubeProxyConfiguration:
     oom_score_adj: int = setting("oomScoreAdj", -999, "a user namespace cannot lower it")
     port_range: str = setting("portRange", "", only="userspace")
     udp_idle_timeout: Seconds = setting("udpIdleTimeout", Seconds(0.25), only="userspace")  # gone in 1.26
-    feature_gates: Mapping[str, Any] = setting("featureGates", dict, "no feature here has a gate")
+    feature_gates: Mapping[str, Any] = setting("featureGates", dict)
     windows_run_as_service: bool = setting("windowsRunAsService", False, NOT_THIS_SYSTEM)
     client_connection: ClientConnection = setting("clientConnection", ClientConnection)
     iptables: IPTables = setting("iptables", IPTables)

@@ -1,13 +1,16 @@
-"""The door to the kernel: ``nft -f -`` writes, ``nft -j list table`` reads, nothing else is used in a sync.
+"""The door to the kernel, and the way through it by the program ``nft`` (``netlink`` is the other way).
 
-A run of ``nft`` is one process and one transaction: all of it is there or none.
+``nft -f -`` writes, ``nft -j list table`` reads. A run of ``nft`` is one process and one transaction: all of
+it is there or none.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
 from labs.proxy.mode import Run
+from labs.proxy.nftables import needs
 from labs.proxy.nftables.listing import parse
 from labs.proxy.nftables.objects import TABLE, Table
 from labs.proxy.nftables.transaction import Transaction, deletion, text
@@ -17,16 +20,33 @@ TIMEOUT = 300
 """Seconds. 10,000 Services of two endpoints take the kernel half a minute."""
 
 
-class Kernel:
-    """Our table of one IP family in the network namespace that ``run`` runs commands in."""
+class Kernel(Protocol):
+    """Our table of one IP family, written and read."""
+
+    async def check(self) -> None:
+        """Raise Unsupported if this host cannot run the mode."""
+
+    async def apply(self, transaction: Transaction) -> None:
+        """Carry it out; raises CommandFailed with what was refused, another MachineError if it cannot ask."""
+
+    async def in_use(self, chain: str) -> bool:
+        """Whether rules lead to this chain."""
+
+    async def list(self) -> Table:
+        """All objects of the table, which may not be there."""
+
+
+class Program:
+    """``nft``, in the network namespace that ``run`` runs commands in."""
 
     def __init__(self, family: str, run: Run) -> None:
         self.family = family
         self._run = run
 
-    async def version(self) -> str:
-        """What nft says of itself; raises CommandNotFound where it is not installed."""
-        return (await self._run(("nft", "--version"))).stdout
+    async def check(self) -> None:
+        """Raise Unsupported if this host cannot run the mode, CommandNotFound if nft is not installed."""
+        needs.check_kernel()
+        needs.check_nft((await self._run(("nft", "--version"))).stdout)
 
     async def apply(self, transaction: Transaction) -> None:
         """Carry it out; raises CommandFailed with the line that was refused, CommandTimeout."""

@@ -15,11 +15,12 @@ import logging
 import time
 from collections.abc import Callable
 
+from labs.proxy.configuration import NETLINK_GATE
 from labs.proxy.mode import NOTHING, Owned, Result, Setup, SyncFailed
-from labs.proxy.nftables import needs
-from labs.proxy.nftables.apply import Kernel
+from labs.proxy.nftables.apply import Kernel, Program
 from labs.proxy.nftables.fixed import SERVICES
 from labs.proxy.nftables.host import Host
+from labs.proxy.nftables.netlink.door import Door
 from labs.proxy.nftables.objects import TABLE, Chain
 from labs.proxy.nftables.options import Options
 from labs.proxy.nftables.rules import update
@@ -34,9 +35,18 @@ from labs.proxy.nftables.transaction import (
 )
 from labs.proxy.nftables.wanted import Wanted
 from labs.proxy.state import Changed, ProxyState
+from vm.command import run_async
 from vm.errors import CommandFailed, CommandNotFound, MachineError
 
 log = logging.getLogger(__name__)
+
+
+def kernel_of(setup: Setup) -> Kernel:
+    """By netlink, unless the gate is shut or commands run in another namespace than this process."""
+    family = Options(setup.family).ip
+    if setup.run is run_async and setup.config.feature_gates.get(NETLINK_GATE, True):
+        return Door(family)
+    return Program(family, setup.run)
 
 
 class NftablesMode:
@@ -46,7 +56,7 @@ class NftablesMode:
 
     def __init__(self, setup: Setup, clock: Callable[[], float] = time.monotonic) -> None:
         self._host = Host(setup)
-        self._kernel = Kernel(Options(setup.family).ip, setup.run)
+        self._kernel = kernel_of(setup)
         self._clock = clock
         self._options = Options(setup.family)
         self._wanted: Wanted | None = None  # None: what the kernel has is not known
@@ -77,7 +87,7 @@ class NftablesMode:
 
     async def _full(self, state: ProxyState) -> Transaction:
         if not self._checked:
-            needs.check(await self._kernel.version())
+            await self._kernel.check()
             self._checked = True
         self._options = await self._host.options(state)
         new = Wanted()

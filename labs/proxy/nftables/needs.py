@@ -21,14 +21,18 @@ class Unsupported(LabError):
     """This host cannot run the nftables mode."""
 
 
-def check(nft_version: str, kernel_release: str = "") -> None:
-    """Raise Unsupported, naming what is too old, what was found and what is needed."""
-    found = kernel_release or platform.release()
+def check_kernel(release: str = "") -> None:
+    """Raise Unsupported if the kernel is too old."""
+    found = release or platform.release()
     if _numbers(found) < KERNEL and not os.environ.get(SKIP):
         cure = f"upgrade the kernel, use another mode, or set {SKIP} if it has the fixes"
         raise Unsupported(f"mode nftables needs Linux {_dotted(KERNEL)} or later, found {found}", cure)
-    if _numbers(nft_version) < NFT:
-        found = nft_version.strip() or "nothing"
+
+
+def check_nft(version: str) -> None:
+    """Raise Unsupported if the program, whose version is this text, is too old."""
+    if _numbers(version) < NFT:
+        found = version.strip() or "nothing"
         cure = "upgrade the package nftables, or use another mode"
         raise Unsupported(f"mode nftables needs nft {_dotted(NFT)} or later, found {found}", cure)
 

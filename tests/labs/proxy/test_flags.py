@@ -61,7 +61,7 @@ def test_flags_without_effect_are_named() -> None:
         warning.startswith("--healthz-port has no effect: use --healthz-bind-address") for warning in warnings
     )
     assert any("ipvs.scheduler has no effect" in warning for warning in warnings)
-    assert any("featureGates has no effect" in warning for warning in warnings)
+    assert any("featureGates.A has no effect" in warning for warning in warnings)
 
 
 def test_a_wrong_value_names_its_field() -> None:

@@ -40,9 +40,15 @@ def ruleset(world: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(params=["netlink", "program"])
+def config(request: pytest.FixtureRequest) -> Object:
+    """Both ways to the kernel."""
+    return {"featureGates": {"NFTablesNetlink": request.param == "netlink"}}
+
+
 @pytest.fixture
-def nftables(empty: Any, start_proxy: Callable[..., Any]) -> Any:
-    with start_proxy(empty, mode="nftables") as proxy:
+def nftables(empty: Any, start_proxy: Callable[..., Any], config: Object) -> Any:
+    with start_proxy(empty, config, mode="nftables") as proxy:
         yield proxy
 
 
@@ -201,15 +207,15 @@ add rule ip kube-proxy endpoint-HGNPOIJ5-default/web/tcp/http__10.244.1.5/8080 m
 
 
 def test_the_table_of_an_older_kube_proxy_is_taken_over(
-    empty: Any, start_proxy: Callable[..., Any], service: Make, endpoints: Make
+    empty: Any, start_proxy: Callable[..., Any], config: Object, service: Make, endpoints: Make
 ) -> None:
     objects = service(), endpoints("near")
-    with start_proxy(empty, mode="nftables") as proxy:
+    with start_proxy(empty, config, mode="nftables") as proxy:
         proxy.set(*objects)
         fresh = ruleset(empty)
     assert ruleset(empty) == {}
     empty("nft", "-f", "-", text=OLDER)
-    with start_proxy(empty, mode="nftables") as proxy:
+    with start_proxy(empty, config, mode="nftables") as proxy:
         proxy.set(*objects)
         assert ruleset(empty) == fresh
 
@@ -222,3 +228,49 @@ def test_cleanup_takes_a_real_one_s_table_and_nothing_else(empty: Any, nftables:
     assert ruleset(empty) == mine
     nftables.do("cleanup")
     assert ruleset(empty) == mine
+
+
+def test_both_ways_leave_the_same(
+    empty: Any, start_proxy: Callable[..., Any], service: Make, endpoints: Make
+) -> None:
+    """Also what ``nft list`` prints of it: types, comments, the order of numbers."""
+    balanced = {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}
+    ranges = ["192.0.2.0/24", "192.0.2.128/25", "198.51.100.0/25", "198.51.100.128/25", "192.168.56.0/24"]
+    local = {"externalTrafficPolicy": "Local", "type": "LoadBalancer", "status": balanced}
+    objects = [
+        service(nodePort=30080, **local, loadBalancerSourceRanges=ranges),
+        endpoints("near", "far"),
+        service("sticky", clusterIP="10.96.0.11", sessionAffinity="ClientIP"),
+        endpoints("near", "far", name="sticky"),
+        service(
+            "one", clusterIP="10.96.0.12", protocol="UDP", loadBalancerSourceRanges=["0.0.0.0/0"], **local
+        ),
+        endpoints("near", name="one", protocol="UDP"),
+        service("none", clusterIP="10.96.0.13", nodePort=30081),
+        {
+            "kind": "ServiceCIDR",
+            "metadata": {"namespace": "", "name": "k"},
+            "spec": {"cidrs": ["10.96.0.0/16", "10.32.0.0/12"]},
+        },
+    ]
+    left = []
+    for netlink in (True, False):
+        config = {"featureGates": {"NFTablesNetlink": netlink}, "detectLocalMode": "InterfaceNamePrefix"}
+        config["detectLocal"] = {"interfaceNamePrefix": "veth"}
+        with start_proxy(empty, config, mode="nftables") as proxy:
+            proxy.set(*objects)
+            left.append((ruleset(empty), empty("nft", "list", "table", "ip", "kube-proxy")))
+    assert left[0] == left[1]
+
+
+def test_a_service_of_thousands_of_endpoints_loads(
+    empty: Any, nftables: Any, service: Make, endpoints: Make
+) -> None:
+    """More than fit into one attribute of a message."""
+    many = [
+        {"addresses": [f"10.244.{n // 250}.{n % 250 + 1}"], "conditions": {"ready": True}}
+        for n in range(3000)
+    ]
+    slice_ = {**endpoints(), "endpoints": many}
+    nftables.set(service(sessionAffinity="None"), slice_)
+    assert "mod 3000 map { 0 : " in empty("nft", "list", "chains", "ip") + empty("nft", "list", "ruleset")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labs.proxy.nftables.apply import Kernel
+from labs.proxy.nftables.apply import Program
 from labs.proxy.nftables.fake import Nft
 from labs.proxy.nftables.objects import Chain, Element, Set, Table
 from labs.proxy.nftables.transaction import creation
@@ -54,7 +54,7 @@ class Answers:
 async def test_a_listing_is_read_as_objects_without_their_rules() -> None:
     run = Answers(0, PRINTED)
     by_address = "ipv4_addr . inet_proto . inet_service : verdict"
-    assert await Kernel("ip", run).list() == Table(
+    assert await Program("ip", run).list() == Table(
         chains={
             "nat-output": Chain(None, "type nat hook output priority -100"),
             "reject-chain": Chain(None),
@@ -80,12 +80,12 @@ async def test_a_listing_is_read_as_objects_without_their_rules() -> None:
 
 
 async def test_no_table_is_an_empty_one() -> None:
-    assert not await Kernel("ip6", Answers(1, "", "Error: No such file or directory")).list()
+    assert not await Program("ip6", Answers(1, "", "Error: No such file or directory")).list()
 
 
 async def test_a_listing_that_fails_is_no_empty_table() -> None:
     with pytest.raises(CommandFailed, match="Operation not permitted"):
-        await Kernel("ip", Answers(1, "", "Error: Operation not permitted")).list()
+        await Program("ip", Answers(1, "", "Error: Operation not permitted")).list()
 
 
 async def test_a_chain_is_in_use_only_where_the_kernel_calls_it_busy() -> None:
@@ -95,7 +95,7 @@ async def test_a_chain_is_in_use_only_where_the_kernel_calls_it_busy() -> None:
         ("", False),
     ):
         run = Answers(1 if said else 0, "", said)
-        assert await Kernel("ip", run).in_use("services") is expected
+        assert await Program("ip", run).in_use("services") is expected
         assert run.asked == ["nft --check -f -"]
 
 
@@ -111,7 +111,7 @@ async def test_what_the_fake_prints_is_what_was_written() -> None:
             "m": {"tcp . 80": Element("goto reject-chain", "c"), "udp . 80": Element("drop")},
         },
     )
-    kernel = Kernel("ip", Nft())
+    kernel = Program("ip", Nft())
     await kernel.apply(creation(Table(), whole))
     found = await kernel.list()
     assert (found.sets, found.elements) == (whole.sets, whole.elements)

@@ -12,13 +12,15 @@ from labs.proxy.changes import Changes
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.localdetector import LocalBy, LocalDetector
 from labs.proxy.mode import Setup
+from labs.proxy.nftables.apply import Program
 from labs.proxy.nftables.fake import NAMED, Kept, Nft
 from labs.proxy.nftables.mode import NftablesMode
+from labs.proxy.nftables.netlink.messages import Messages
 from labs.proxy.nftables.objects import Table
 from labs.proxy.nftables.options import Options
 from labs.proxy.nftables.rules import table
 from labs.proxy.nftables.stale import GRACE
-from labs.proxy.nftables.transaction import creation, difference
+from labs.proxy.nftables.transaction import creation, difference, text
 from labs.proxy.state import Changed, Family, Node
 
 QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -175,3 +177,28 @@ def test_a_whole_table_is_as_many_operations_as_it_has_objects(cluster: dict[str
     rules = sum(len(chain.rules or ()) for chain in found.chains.values())
     elements = sum(map(len, found.elements.values()))
     assert len(creation(Table(), found)) == 1 + len(found.chains) + len(found.sets) + rules + elements
+
+
+@QUICK
+@given(clusters)
+def test_every_operation_can_be_said_by_netlink(cluster: dict[str, Any]) -> None:
+    said = Messages("ip")
+    for operation in creation(Table(), table(state_of(cluster), OPTIONS)).operations:
+        assert list(said.bodies(operation))
+
+
+@QUICK
+@given(clusters, clusters, st.integers(1, 60))
+async def test_a_change_may_be_cut_between_its_parts(
+    one: dict[str, Any], other: dict[str, Any], largest: int
+) -> None:
+    """Each portion loads by itself, and all of them lead where the whole leads."""
+    before, after = table(state_of(one), OPTIONS), table(state_of(other), OPTIONS)
+    whole, cut = Nft(), Nft()
+    for kernel in (whole, cut):
+        await Program("ip", kernel).apply(creation(Table(), before))
+    change = creation(await Program("ip", whole).list(), after)
+    await whole(("nft", "-f", "-"), input=text(change.operations, "ip"))
+    for operations in change.portions(largest):
+        await cut(("nft", "-f", "-"), input=text(operations, "ip"))
+    assert cut.tables == whole.tables
