@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

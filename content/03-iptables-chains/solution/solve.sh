@@ -20,7 +20,7 @@ lab answer 3 listeners "$(on_worker 'ss -Hlnt | grep -c ":31103 " || true')"
 # --- hops: from each chain, the jump that the packet takes
 first=$(on_worker "iptables -t nat -S PREROUTING" | awk '/^-A/ {print $NF}')
 second=$(on_worker "iptables -t nat -S $first" | awk '/^-A/ {last = $NF} END {print last}')
-third=$(on_worker "iptables -t nat -S $second" | awk '/--dport 31103 / {print $NF}')
+third=$(on_worker "iptables -t nat -S $second" | awk '/--dport 31103 / {print $NF; exit}')
 fourth=$(on_worker "iptables -t nat -S $third" | awk '/^-A/ && $NF != "KUBE-MARK-MASQ" {print $NF}')
 fifth=$(on_worker "iptables -t nat -S $fourth" | awk '/ -> / {print $NF; exit}')
 lab answer 3 hops "$first $second $third $fourth $fifth"
