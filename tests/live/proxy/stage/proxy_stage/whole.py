@@ -39,8 +39,9 @@ DUMP = {
 class Whole:
     """A running kube-proxy and the API that it watches."""
 
-    def __init__(self, world: World, mode: str, folder: Path) -> None:
-        self.world, self.mode, self.folder = world, mode, folder
+    def __init__(self, world: World, config: Object, folder: Path) -> None:
+        self.world, self.config, self.folder = world, config, folder
+        self.mode: str = config["mode"]
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.api: subprocess.Popen[str] | None = None
@@ -95,11 +96,11 @@ class Whole:
 
 
 @contextmanager
-def whole(mode: str, folder: Path, **scripts: str) -> Iterator[Whole]:
-    """A kube-proxy that has done its first sync."""
+def whole(config: Object, folder: Path, **scripts: str) -> Iterator[Whole]:
+    """A kube-proxy with this configuration that has done its first sync."""
     with ExitStack() as stack:
         world = stack.enter_context(namespaces())
-        made = Whole(world, mode, folder)
+        made = Whole(world, config, folder)
         for name, text in scripts.items():
             made.script(name.replace("_", "-"), text)
         world(
@@ -120,13 +121,13 @@ def whole(mode: str, folder: Path, **scripts: str) -> Iterator[Whole]:
 @contextmanager
 def _running(made: Whole, kubeconfig: str) -> Iterator[None]:
     config = {
-        "mode": made.mode,
         "clusterCIDR": "10.244.0.0/16",
         "hostnameOverride": "worker-1",
         "clientConnection": {"kubeconfig": kubeconfig},
         "iptables": PERIODS,
         "nftables": PERIODS,
         "ipvs": PERIODS,
+        **made.config,
     }
     (made.folder / "config").write_text(json.dumps(config))
     path = f"PATH={made.programs}:{os.environ['PATH']}"
