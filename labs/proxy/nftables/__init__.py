@@ -11,6 +11,7 @@ and the node has), ``subject`` (one Service port and all that its objects depend
 
 How it gets into the kernel: ``objects`` (chains, sets and elements as data), ``rules`` (facts in, objects
 out, pure), ``wanted`` (all of it kept, and what a change touches), ``transaction`` (the difference of two
-states, as operations), ``listing`` (what the kernel has, read), ``apply`` (the door: ``nft``), ``stale``
-(chains that wait to be deleted), ``mode`` (when to write everything, a part, nothing).
+states, as operations), ``apply`` (the door, by the program ``nft``; ``listing`` reads what it prints),
+``netlink`` (the door without a program), ``stale`` (chains that wait to be deleted), ``mode`` (when to write
+everything, a part, nothing). ``fake`` is a kernel for tests.
 """
