@@ -33,7 +33,7 @@ class Node:
         self.port = 20000
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Load the rules, send the packets; what arrived where, and what the commands print afterwards."""
+        """Load the rules, send the packets; what arrived where, what the commands print before and after."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"from": "client", **request}) + "\n")

@@ -4,7 +4,8 @@
 
 Run as `unshare --user --map-root-user --net --kill-child python node.py`. Each line of its input is a request
 {"load": [[command, input], …], "save": [command, …], "from": "client" | "node", "send": [packets]}: it loads
-the rules, has the packets sent, and answers with what the two hosts saw and with what the commands print.
+the rules, has the packets sent, and answers with what the two hosts saw and with what the commands print
+before and after it: what rules put into sets is there only after.
 """
 
 import json
@@ -80,13 +81,14 @@ def handle(request: dict[str, object], client: object, server: object) -> dict[s
             loaded = done(argv, given)
             if loaded.returncode:
                 return {"error": f"{' '.join(argv)}: {loaded.stderr}"}
+        before = [done(argv).stdout for argv in request["save"]]
         own = request["send"] if request["from"] == "node" else ()
         for packet in own:
             send(packet)
         tell(client, {"send": [] if own else request["send"]})
         tell(server, {})
         arrived = {"server": hear(server), "client": hear(client)}
-        return {**arrived, "saved": [done(argv).stdout for argv in request["save"]]}
+        return {**arrived, "before": before, "after": [done(argv).stdout for argv in request["save"]]}
     finally:
         for argv, given in EMPTY:
             done(argv, given)

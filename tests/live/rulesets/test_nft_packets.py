@@ -7,6 +7,7 @@ order in which the kernel asks base chains is judged too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.live]
 WHERE = st.sampled_from([("service", 80), ("service", 8080), ("near", 80), ("server", 80), ("second", 8080)])
 STARTS = ("prerouting", "output")
 SENDERS = {"prerouting": "client", "output": "node"}
+Read = Callable[..., Node]
 LIST = ["nft", "-j", "list", "ruleset"]
 EXAMPLES = settings(
     max_examples=30,
@@ -42,9 +44,10 @@ def family(request: pytest.FixtureRequest) -> Family:
     return chosen
 
 
-def judged(node: Node, packet: Packet, start: Any, answer: dict[str, Any], family: Family) -> Walk:
-    rules = node.rules(family["version"])
-    walked = walk(node, packet, start)
+def judged(read: Read, packet: Packet, start: Any, answer: dict[str, Any], family: Family) -> Walk:
+    """The packet is walked through what there was before it, and counted by what there is after it."""
+    rules = read(*answer["after"]).rules(family["version"])
+    walked = walk(read(*answer["before"]), packet, start)
     ends = fitting(walked, rules)
     assert ends, f"no path of the walk meets just these rules: {told(walked, rules)}"
     assert any(shown(end, packet, answer, family) for end in ends), f"{answer} {told(walked, rules)}"
@@ -65,7 +68,7 @@ def test_the_kernel_meets_the_rules_of_one_of_the_walks_paths(
         send=[sent(packet)],
         **{"from": SENDERS[start]},
     )
-    judged(Node(nft=answer["saved"][0]), packet, start, answer, family)
+    judged(lambda listed: Node(nft=listed), packet, start, answer, family)
 
 
 @pytest.mark.parametrize("first", ["nft", "iptables"])
@@ -83,9 +86,11 @@ def test_rules_of_both_tools_are_met_in_the_order_of_the_kernel(
         save=[[f"{tool}-save", "-c"], ["ipset", "save"], LIST],
         send=[sent(packet)],
     )
-    saved, held, listed = answer["saved"]
-    whole = Node(**{"ip6tables" if family is SIX else "iptables": saved}, ipset=held, nft=listed)
-    judged(whole, packet, "prerouting", answer, family)
+
+    def read(saved: str, held: str, listed: str) -> Node:
+        return Node(**{"ip6tables" if family is SIX else "iptables": saved}, ipset=held, nft=listed)
+
+    judged(read, packet, "prerouting", answer, family)
 
 
 MAP = """table ip kube-proxy {
@@ -103,7 +108,7 @@ def test_a_map_shares_packets_out_as_the_walk_says(node: Any) -> None:
         packets = [packet_of(FOUR, 80, node.new_port(), "10.96.0.10", "prerouting") for _ in range(100)]
         answer = node.ask(load=[[["nft", "-f", "-"], MAP]], save=[LIST], send=list(map(sent, packets)))
         counts.update(f"{to}:{port}" for _, to, protocol, _, port in answer["server"] if protocol == UDP)
-    listed = Node(nft=answer["saved"][0])
+    listed = Node(nft=answer["after"][0])
     expected = walk(listed, Packet("10.9.0.2", "10.96.0.10", "udp", destination_port=80)).targets
     assert expected.keys() == {"10.9.1.2:8080", "10.9.1.3:8080", "10.9.1.2:8081"}
     verdict = shares_fit(counts, expected, level=1e-6)

@@ -49,7 +49,7 @@ def test_the_kernel_meets_the_rules_of_one_of_the_walks_paths(
         send=[sent(packet)],
         **{"from": SENDERS[start]},
     )
-    saved, held = answer["saved"]
+    saved, held = answer["after"]
     of_node = Node(**{"ip6tables" if family is SIX else "iptables": saved}, ipset=held)
     rules, walked = of_node.rules(family["version"]), walk(of_node, packet, start)
     ends = fitting(walked, rules)
