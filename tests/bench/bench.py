@@ -144,7 +144,7 @@ def change_to_rule(repeat: int) -> list[tuple[str, str, str]]:
     lab("kubectl", "apply", "-f", "-", text=SLICE)
 
     async def one(address: str) -> float:
-        async with Client.from_kubeconfig(os.environ["LAB_HOME"] + "/kubeconfig") as client:
+        async with await Client.from_kubeconfig(os.environ["LAB_HOME"] + "/kubeconfig") as client:
             endpoints = [{"addresses": [address], "conditions": {"ready": True}}]
             await client.patch("EndpointSlice", "bench", "default", {"endpoints": endpoints})
         began = time.perf_counter()
