@@ -21,6 +21,12 @@ def answers(lab) -> bool:
     return "appname-backend-" in lab.run("shell", "client", "--", "curl", "-s", "--max-time", "2", URL).stdout
 
 
+def targets(lab) -> int:
+    """How many pods of the example worker-1 sends to."""
+    rules = lab.on("worker-1", "iptables-save", "-t", "nat").splitlines()
+    return sum("appname-backend-svc" in rule and "--to-destination" in rule for rule in rules)
+
+
 def kill(lab, title: str, on: str = "") -> int:
     pid = lab.pid(title, on)
     os.kill(pid, signal.SIGKILL)
@@ -65,6 +71,7 @@ def test_an_agent_is_back_within_a_second_and_its_pods_never_stopped(lab):
 
 
 def test_a_killed_kube_proxy_is_restarted_by_its_agent_and_its_rules_are_right_again(lab):
+    lab.until(lambda: targets(lab) == 2, 10, "the rules of a Service with two pods")
     dead = lab.pid("kube-proxy", "worker-1")
     os.kill(dead, signal.SIGSTOP)
     assert answers(lab)  # rules are the kernel's: they need no process
