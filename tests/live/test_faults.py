@@ -27,6 +27,14 @@ def targets(lab) -> int:
     return sum("appname-backend-svc" in rule and "--to-destination" in rule for rule in rules)
 
 
+@pytest.fixture(autouse=True)
+def settled(request):
+    """Rules follow a scaled Deployment within a second: until then a request may go to a pod that ends."""
+    if "lab" in request.fixturenames:
+        lab = request.getfixturevalue("lab")
+        lab.until(lambda: targets(lab) == 2, 20, "the rules of a Service with two pods")
+
+
 def kill(lab, title: str, on: str = "") -> int:
     pid = lab.pid(title, on)
     os.kill(pid, signal.SIGKILL)
@@ -71,7 +79,6 @@ def test_an_agent_is_back_within_a_second_and_its_pods_never_stopped(lab):
 
 
 def test_a_killed_kube_proxy_is_restarted_by_its_agent_and_its_rules_are_right_again(lab):
-    lab.until(lambda: targets(lab) == 2, 10, "the rules of a Service with two pods")
     dead = lab.pid("kube-proxy", "worker-1")
     os.kill(dead, signal.SIGSTOP)
     assert answers(lab)  # rules are the kernel's: they need no process
