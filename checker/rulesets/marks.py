@@ -85,5 +85,7 @@ class NoTrack(Target):
         return "do not track its connection"
 
     def act(self, packet: InFlight) -> tuple[InFlight, ...]:
-        """Its only state is UNTRACKED."""
+        """Its only state is UNTRACKED; what comes by loopback has its connection already, and keeps it."""
+        if packet.tracked:
+            return (packet,)
         return (replace(packet, ctstates=frozenset({"UNTRACKED"})),)

@@ -96,6 +96,12 @@ def test_an_untracked_packet_does_not_meet_the_nat_table(nat: Nat) -> None:
     assert walk(parse("*raw\n-A PREROUTING -j CT --notrack\nCOMMIT", onto=rules), packet()).targets == {}
 
 
+def test_what_comes_by_loopback_keeps_its_connection(nat: Nat) -> None:
+    rules = "*raw\n-A PREROUTING -j CT --notrack\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT"
+    assert walk(parse(rules), packet(source=NODE), "output").verdicts == {"DROP": 1}
+    assert walk(parse(rules), packet()).verdicts == {"ACCEPT": 1}
+
+
 def test_return_goes_back_behind_the_jump(nat: Nat) -> None:
     rules = nat(
         "-A PREROUTING -j A", "-A PREROUTING -j DNAT --to-destination 10.0.0.1", "-A A -j RETURN", "-A A"
