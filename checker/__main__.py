@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in [name for name in os.environ if name.startswith("PYTEST")]:
         del os.environ[name]
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.dont_write_bytecode = True  # a lab's folder is read, never written; a cache could also be out of date
     import pytest
 
     code = int(pytest.main(arguments(options)))
