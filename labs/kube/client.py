@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from labs.errors import LabError
+from labs.kube import tls  # noqa: F401  (smaller buffers for every connection)
 from labs.kube.kinds import KINDS, Kind
 
 Object = dict[str, Any]

@@ -16,6 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from labs.errors import LabError
+from labs.kube import tls  # noqa: F401  (smaller buffers for every connection)
 from labs.kube.allocate import Allocator
 from labs.kube.api import Api
 from labs.kube.bootstrap import bootstrap
