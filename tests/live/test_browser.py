@@ -47,7 +47,7 @@ class Server:
         return f"{self.url}lab/tree/{path}?token={self.token}"
 
     def kernels(self) -> list[dict[str, Any]]:
-        """What the server says about its kernels; one that is being replaced makes it answer 500 for a moment."""
+        """What the server says about its kernels; while one is replaced it answers 500 for a moment."""
         request = urllib.request.Request(
             f"{self.url}api/kernels", headers={"Authorization": f"token {self.token}"}
         )
