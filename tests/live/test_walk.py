@@ -18,7 +18,7 @@ def on_worker(lab):
     return lambda line: lab.on("worker-1", "bash", "-c", line)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pods(lab):
     """Name and address of the backend's pods."""
     return {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in lab.objects("pod", "-n", NAMESPACE)}
