@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from checker.report import Record
-from labs import config, course, stage, variants
+from labs import config, course, results, stage, variants
 from labs.course import Lab
 from labs.errors import CourseError
 from labs.running import enter, here
-from labs.show import Section, say
+from labs.show import Section, look, say
 from labs.workspace import Desk
 from vm import command
 from vm.command import Completed
@@ -156,7 +156,10 @@ def _write(record: Record, *, json: bool, junit: str) -> None:
 
     if junit:
         Path(junit).write_text(report.junit(record), encoding="utf-8")
-    say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False) if json else report.text(record))
+    if json:
+        say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False))
+    else:
+        say(results.text(record, look(sys.stdout)))
 
 
 def _progress(lab: Lab) -> str:
