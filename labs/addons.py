@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from labs import proxyconfig
 from labs.kube.client import ApiError, Client
+from labs.proxysets import CONFIG
 
 ADDONS = ("kube-proxy", "dns", "example")
 
@@ -27,8 +29,8 @@ def with_mode(objects: Iterable[dict[str, Any]], mode: str) -> list[dict[str, An
     """The same objects with `mode` in kube-proxy's configuration."""
     changed = list(objects)
     for obj in changed:
-        if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] == "kube-proxy-config":
-            config = obj["data"]["config"].replace('mode: "iptables"', f'mode: "{mode}"')
+        if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] == CONFIG:
+            config = proxyconfig.with_mode(obj["data"]["config"], mode, CONFIG)
             obj["data"] = {**obj["data"], "config": config}
     return changed
 
