@@ -131,12 +131,12 @@ def apiserver(home: Home, plan: Plan, identity: Identity) -> Spawn:
 
 def machine(node: Node, plan: Plan, identity: Identity) -> MachineSpec:
     """A machine of the plan: nodes run an agent, the helpers outside the cluster nothing."""
+    if not node.pod_cidr:
+        return MachineSpec(node, services=(), files={})
     files = {
         "/root/.kube/config": identity.kubeconfig(f"https://{plan.api_address}:{plan.api_port}"),
         AUTHORITY: identity.files.ca.read_text(),
     }
-    if not node.pod_cidr:
-        return MachineSpec(node, services=(), files={})
     return MachineSpec(node, services=(agent(node, plan, identity),), files=files)
 
 
