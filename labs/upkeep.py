@@ -16,9 +16,9 @@ from pathlib import Path
 
 from labs import addons, config, modes, readiness, sudo
 from labs.config import Home
-from labs.errors import LabError
+from labs.errors import LabError, NotUp
 from labs.proxy.names import DEFAULT
-from labs.running import here
+from labs.running import enter, here
 from labs.show import Progress
 from labs.summary import Status, Summary, node_rows, pod_rows
 from vm import inventory, lock
@@ -63,8 +63,7 @@ def down(purge: bool) -> str:
     from vm import namespaces
 
     home = config.home()
-    if sudo.started_by_root(home):
-        sudo.again(home, config.workspace(), "this lab was started by root; ending it")
+    enter(home)
     stopped = namespaces.stop(home.path)
     if purge:
         _forget(home, config.workspace())
@@ -78,9 +77,11 @@ def down(purge: bool) -> str:
 def status() -> Status:
     """What runs in this state folder."""
     home = config.home()
-    if not lock.held(home.path):
+    try:
+        running = here()
+    except NotUp:
         return Status(False, str(home.path))
-    return asyncio.run(_status(home, here()))
+    return asyncio.run(_status(home, running))
 
 
 def _begin(home: Home, nodes: int, report: Progress) -> Inventory:
