@@ -7,10 +7,10 @@ and Pods are followed by informers, and a wait looks again whenever one of them 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from labs.errors import LabError
 from labs.kube.client import ApiError, Client, Object
@@ -18,7 +18,10 @@ from labs.kube.informer import Informer
 from vm.machine import Machine
 from vm.plan import Plan
 
+T = TypeVar("T")
+
 DEADLINE = 60.0  # seconds a wait may take; a cluster is up in a few
+PAUSE = 0.02  # seconds between two looks where there is nothing to follow
 EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
 
 
@@ -30,6 +33,10 @@ class NotReady(LabError):
             f"not ready after {DEADLINE:g} s: {'; '.join(missing)}",
             "`lab kubectl get events -A` and the logs in the state folder (`lab status`) say why",
         )
+
+
+class NotYet(Exception):
+    """What is still missing, said by who looks for it."""
 
 
 class Watched:
@@ -102,18 +109,28 @@ class Watched:
         self._changed.set()
 
 
-async def _answers(client: Client) -> None:
-    """Return when the API says that it is ready."""
+async def poll(look: Callable[[], Awaitable[T]]) -> T:
+    """What `look` finds once it raises NotYet no more; raises NotReady with its last words."""
     end = asyncio.get_running_loop().time() + DEADLINE
     while True:
         try:
+            return await look()
+        except NotYet as missing:
+            if asyncio.get_running_loop().time() > end:
+                raise NotReady([str(missing)]) from missing
+            await asyncio.sleep(PAUSE)
+
+
+async def _answers(client: Client) -> None:
+    """Return when the API says that it is ready."""
+
+    async def look() -> None:
+        try:
             await client.request("GET", "/version")
         except ApiError as error:
-            if asyncio.get_running_loop().time() > end:
-                raise NotReady([f"the API server ({error})"]) from error
-            await asyncio.sleep(0.02)
-        else:
-            return
+            raise NotYet(f"the API server ({error})") from error
+
+    await poll(look)
 
 
 def not_ready(objects: Iterable[Object], wanted: int, what: str) -> list[str]:
@@ -133,12 +150,12 @@ def ready(obj: Object) -> bool:
 
 async def answer(machine: Machine, url: str) -> str:
     """The name of the pod that answers `url` first; raises NotReady. Rules may be a moment behind Pods."""
-    end = asyncio.get_running_loop().time() + DEADLINE
     argv = ["curl", "--silent", "--show-error", "--fail", "--connect-timeout", "0.3", "--max-time", "2", url]
-    while True:
+
+    async def look() -> str:
         done = await asyncio.to_thread(machine.run, argv, check=False)
-        if done.returncode == 0:
-            return next(iter(done.stdout.split()), "")
-        if asyncio.get_running_loop().time() > end:
-            raise NotReady([f"an answer from {url} on {machine.name} ({done.stderr.strip()})"])
-        await asyncio.sleep(0.02)
+        if done.returncode:
+            raise NotYet(f"an answer from {url} on {machine.name} ({done.stderr.strip()})")
+        return next(iter(done.stdout.split()), "")
+
+    return await poll(look)

@@ -49,11 +49,12 @@ async def _wait(watched: readiness.Watched, deployment: Object) -> None:
 
 async def _free(client: Client, namespace: str) -> None:
     """Return when no namespace of that name is on its way out: who goes back to a variant may be quick."""
-    end = asyncio.get_running_loop().time() + readiness.DEADLINE
-    while await _ends(client, namespace):
-        if asyncio.get_running_loop().time() > end:
-            raise readiness.NotReady([f"the old namespace {namespace} is still being deleted"])
-        await asyncio.sleep(0.1)
+
+    async def look() -> None:
+        if await _ends(client, namespace):
+            raise readiness.NotYet(f"the end of the old namespace {namespace}, which is being deleted")
+
+    await readiness.poll(look)
 
 
 async def _ends(client: Client, namespace: str) -> bool:
