@@ -36,7 +36,6 @@ class MountFlag(IntFlag):
 
 
 _MNT_DETACH = 2
-_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 # The same numbers on every architecture, as of all calls younger than Linux 5.0.
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
@@ -130,11 +129,6 @@ def set_dumpable() -> None:
     program.
     """
     _checked(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))
-
-
-def set_parent_death_signal(signum: int) -> None:
-    """prctl(PR_SET_PDEATHSIG): get this signal when the parent ends."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0))
 
 
 def _checked(result: int, path: str | Path = "") -> int:

@@ -1,4 +1,4 @@
-"""Moments as Kubernetes writes them: RFC 3339 in UTC, whole seconds, or microseconds where asked for."""
+"""Moments as Kubernetes writes them: RFC 3339 in UTC, whole seconds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ def now() -> datetime:
 def stamp(moment: datetime) -> str:
     """``2026-11-23T09:00:00Z``: the type metav1.Time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def micro_stamp(moment: datetime) -> str:
-    """``2026-11-23T09:00:00.123456Z``: the type metav1.MicroTime."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse(text: str) -> datetime:

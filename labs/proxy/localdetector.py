@@ -31,11 +31,6 @@ class LocalDetector:
     by: LocalBy = LocalBy.NOTHING
     value: str = ""
 
-    @property
-    def implemented(self) -> bool:
-        """Whether pods' packets can be told apart."""
-        return self.by is not LocalBy.NOTHING
-
 
 def local_detector(config: KubeProxyConfiguration, family: Family, node: Node) -> LocalDetector:
     """The detector that the configuration asks for; nothing where its value is not known (yet)."""

@@ -12,7 +12,7 @@ import pytest
 
 from labs.control import nodes, plane
 from labs.control.conditions import holds
-from labs.control.moments import micro_stamp, now, stamp
+from labs.control.moments import now, stamp
 from labs.kube.client import ApiError, Client
 from labs.kube.informer import Informer
 from labs.kube.local import LocalServer
@@ -43,13 +43,13 @@ class Kubelets:
             await self.client.patch("Node", name, "", status, subresource="status")
             metadata = {"name": name, "namespace": "kube-node-lease"}
             lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
-            await self.client.create({**lease, "spec": {"renewTime": micro_stamp(now())}})
+            await self.client.create({**lease, "spec": {"renewTime": now().isoformat()}})
 
     async def beat(self, interval=1.0):
         """Renew the Leases of all nodes that are not silent."""
         while True:
             for name in NODES.keys() - self.silent:
-                patch = {"spec": {"renewTime": micro_stamp(now())}}
+                patch = {"spec": {"renewTime": now().isoformat()}}
                 with suppress(ApiError):  # a node whose API server is away tries again
                     await self.client.patch("Lease", name, "kube-node-lease", patch)
             await asyncio.sleep(interval)
