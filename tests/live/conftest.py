@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,10 @@ ROOT = Path(__file__).parents[2]
 NAMESPACE = "eks-dev-1-appname-ns"
 NODES = ("control-1", "worker-1", "worker-2")
 Done = subprocess.CompletedProcess[str]
+# Counters that the kernel or other programs of the host move all the time.
+RESTLESS = re.compile(
+    r"^(fs\.|kernel\.(random|ns_last_pid|pty|sched)|net\.netfilter\.nf_conntrack_count|vm\.)"
+)
 
 
 @dataclass
@@ -156,3 +161,37 @@ def fresh(tmp_path: Path) -> Iterator[Lab]:
 def lab_of() -> type[Lab]:
     """A lab of another state folder, by another command."""
     return Lab
+
+
+@pytest.fixture(scope="session")
+def host() -> Callable[[Path], dict[str, list[str]]]:
+    """All of the host that the lab of a state folder could leave a mark on, as it is now."""
+    return _host
+
+
+def _host(home: Path) -> dict[str, list[str]]:
+    def told(*argv: str) -> list[str]:
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.splitlines()
+
+    lives = re.compile(r"valid_lft \S+ preferred_lft \S+")
+    return {
+        "links": [re.sub(r" qlen.*", "", line) for line in told("ip", "-o", "link")],
+        "addresses": [lives.sub("", line) for line in told("ip", "-o", "addr")],
+        "routes": told("ip", "route", "show", "table", "all"),
+        "named namespaces": told("ip", "netns"),
+        "rules": told("nft", "list", "ruleset") + told("ip", "rule"),
+        "mounts": [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()],
+        "sysctls": [line for line in told("sysctl", "-a") if not RESTLESS.match(line)],
+        "processes": sorted(each.name for each in Path("/proc").glob("[0-9]*") if _belongs(each, home)),
+    }
+
+
+def _belongs(process: Path, home: Path) -> bool:
+    """Whether it names the state folder, works in it, or holds its lock."""
+    try:
+        told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        working = (process / "cwd").resolve()
+        opened = [os.readlink(each) for each in (process / "fd").iterdir()]
+    except OSError:
+        return False
+    return str(home).encode() in told or home in (working, *working.parents) or str(home / "lock") in opened

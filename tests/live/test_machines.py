@@ -26,6 +26,7 @@ PROGRAM = Path(__file__).with_name("small_cluster.py")
 DEADLINE = 10.0
 ORDINARY = "nobody"
 Done = subprocess.CompletedProcess[str]
+Host = Callable[[Path], dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -395,7 +396,7 @@ def test_a_second_start_in_the_same_folder_is_refused(cluster: Cluster) -> None:
     assert cluster.on("worker-1", "hostname") == "worker-1\n"
 
 
-def test_nothing_is_left_when_it_is_stopped(fresh: Cluster) -> None:
+def test_nothing_is_left_when_it_is_stopped(host: Host, fresh: Cluster) -> None:
     before = host(fresh.home)
     fresh("start")
     assert host(fresh.home) != before
@@ -406,7 +407,7 @@ def test_nothing_is_left_when_it_is_stopped(fresh: Cluster) -> None:
 
 
 def test_after_a_kill_of_the_first_process_the_kernel_has_ended_all_and_it_starts_again(
-    fresh: Cluster,
+    host: Host, fresh: Cluster
 ) -> None:
     before = host(fresh.home)
     fresh("start")
@@ -431,7 +432,7 @@ def test_a_host_that_refuses_namespaces_is_told_with_a_cure(fresh: Cluster) -> N
 
 
 @pytest.mark.parametrize("free", [0, 1], ids=["nothing free", "room for the lock, not for the inventory"])
-def test_a_full_disk_is_one_message_and_leaves_no_process(fresh: Cluster, free: int) -> None:
+def test_a_full_disk_is_one_message_and_leaves_no_process(host: Host, fresh: Cluster, free: int) -> None:
     before = host(fresh.home)
     full = f"""
         mount -t tmpfs -o size=16k none {fresh.home.parent} && cd {fresh.home.parent} && mkdir home &&
@@ -443,26 +444,3 @@ def test_a_full_disk_is_one_message_and_leaves_no_process(fresh: Cluster, free: 
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert host(fresh.home) == before
-
-
-def host(home: Path) -> dict[str, object]:
-    """What the host's user could notice: devices, mounts, rules, forwarding, and processes of this lab."""
-    commands = (
-        "ip -br link",
-        "ip -br address",
-        "ip route",
-        "ip netns",
-        "cat /proc/self/mounts",
-        "nft list ruleset",
-    )
-    shown = {text: subprocess.run(text.split(), capture_output=True, check=False).stdout for text in commands}
-    labs = sorted(int(path.parent.name) for path in Path("/proc").glob("[0-9]*/fd") if of(home, path))
-    return {**shown, "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(), "processes": labs}
-
-
-def of(home: Path, descriptors: Path) -> bool:
-    """Whether a process is the first of the lab in that folder: it holds the lock; all others end with it."""
-    try:
-        return any(os.readlink(each) == str(home / "lock") for each in descriptors.iterdir())
-    except OSError:
-        return False

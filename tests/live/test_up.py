@@ -13,44 +13,6 @@ import pytest
 pytestmark = pytest.mark.live
 
 NAMESPACE = "eks-dev-1-appname-ns"
-# Counters that the kernel or other programs of the host move all the time.
-RESTLESS = re.compile(
-    r"^(fs\.|kernel\.(random|ns_last_pid|pty|sched)|net\.netfilter\.nf_conntrack_count|vm\.)"
-)
-
-
-def host() -> dict[str, list[str]]:
-    """All of the host that a lab could leave a mark on."""
-
-    def told(*argv: str) -> list[str]:
-        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.splitlines()
-
-    sysctls = [line for line in told("sysctl", "-a") if not RESTLESS.match(line)]
-    return {
-        "links": [re.sub(r" qlen.*", "", line) for line in told("ip", "-o", "link")],
-        "addresses": [
-            re.sub(r"valid_lft \S+ preferred_lft \S+", "", line) for line in told("ip", "-o", "addr")
-        ],
-        "routes": told("ip", "route", "show", "table", "all"),
-        "named namespaces": told("ip", "netns"),
-        "rules": told("nft", "list", "ruleset") + told("ip", "rule"),
-        "mounts": [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()],
-        "sysctls": sysctls,
-    }
-
-
-def processes_of(home: Path) -> list[str]:
-    """Processes of the host that name the state folder or work in it."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            working = (folder / "cwd").resolve()
-        except OSError:
-            continue
-        if str(home).encode() in told or home in (working, *working.parents):
-            found.append(folder.name)
-    return found
 
 
 def test_up_shows_its_steps_with_times_and_ends_with_answers(fresh):
@@ -106,14 +68,13 @@ def test_two_labs_of_one_user_do_not_meet(lab, fresh):
     assert len(ports) == 2
 
 
-def test_down_leaves_the_host_as_it_was(fresh):
-    before = host()
+def test_down_leaves_the_host_as_it_was(host, fresh):
+    before = host(fresh.home)
     fresh("up")
     running = fresh.processes()
     assert len(running) > 10
     assert "gone" in fresh("down")
-    assert host() == before
-    assert processes_of(fresh.home) == []
+    assert host(fresh.home) == before
     assert not [
         pid
         for pid in running
