@@ -19,7 +19,6 @@ KIND = "KubeProxyConfiguration"
 NOT_IN_A_NAMESPACE = "the kernel has one value for the whole host and a network namespace cannot set it"
 NOT_OURS = "this kube-proxy does not have what it sets"
 NOT_THIS_SYSTEM = "it is for Windows nodes"
-LATER = "the mode that reads it is not built"
 
 NETLINK_GATE = "NFTablesNetlink"
 GATES = (NETLINK_GATE,)
@@ -71,14 +70,14 @@ class IPTables:
 class IPVS:
     """Mode ipvs."""
 
-    sync_period: Seconds = setting("syncPeriod", Seconds(30), LATER)
-    min_sync_period: Seconds = setting("minSyncPeriod", Seconds(1), LATER)
-    scheduler: str = setting("scheduler", "", LATER)
-    exclude_cidrs: tuple[str, ...] = setting("excludeCIDRs", (), LATER)
-    strict_arp: bool = setting("strictARP", False, LATER)
-    tcp_timeout: Seconds = setting("tcpTimeout", Seconds(0), LATER)
-    tcp_fin_timeout: Seconds = setting("tcpFinTimeout", Seconds(0), LATER)
-    udp_timeout: Seconds = setting("udpTimeout", Seconds(0), LATER)
+    sync_period: Seconds = setting("syncPeriod", Seconds(30), only="ipvs")
+    min_sync_period: Seconds = setting("minSyncPeriod", Seconds(1), only="ipvs")
+    scheduler: str = setting("scheduler", "", only="ipvs")
+    exclude_cidrs: tuple[str, ...] = setting("excludeCIDRs", (), only="ipvs")
+    strict_arp: bool = setting("strictARP", False, only="ipvs")
+    tcp_timeout: Seconds = setting("tcpTimeout", Seconds(0), only="ipvs")
+    tcp_fin_timeout: Seconds = setting("tcpFinTimeout", Seconds(0), only="ipvs")
+    udp_timeout: Seconds = setting("udpTimeout", Seconds(0), only="ipvs")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from labs.proxy.config import ConfigInvalid
 from labs.proxy.iptables.mode import IptablesMode
+from labs.proxy.ipvs.mode import IpvsMode
 from labs.proxy.mode import Mode, Setup
 from labs.proxy.names import DEFAULT
 from labs.proxy.nftables.mode import NftablesMode
@@ -13,6 +14,7 @@ from labs.proxy.userspace.mode import UserspaceMode
 
 MODES: dict[str, Callable[[Setup], Mode]] = {
     "iptables": IptablesMode,
+    "ipvs": IpvsMode,
     "nftables": NftablesMode,
     "userspace": UserspaceMode,
 }

@@ -20,7 +20,7 @@ from labs.proxy.ipvs.share import Entry
 from labs.proxy.mode import NOTHING, Owned
 from labs.proxy.netfilter.kernel import Kernel
 from labs.proxy.netfilter.removal import removal
-from vm.errors import CommandNotFound
+from vm.errors import CommandFailed, CommandNotFound
 
 OURS = frozenset(chain for chains in CHAINS.values() for chain in chains)
 JUMP_COMMENTS = tuple(dict.fromkeys(f'--comment "{jump.comment}"' for jump in JUMPS))
@@ -55,7 +55,7 @@ class Leftovers:
         """What is in our sets; None if there is none of them."""
         try:
             there = await self._ipsets.present()
-        except CommandNotFound:  # without the program nobody can have made one
+        except (CommandNotFound, CommandFailed):  # no program, or no sets in this kernel: nobody made one
             return None
         return await self._ipsets.read() if there else None
 

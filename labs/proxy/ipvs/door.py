@@ -52,7 +52,9 @@ class KernelIpvs:
         self._open: GenericNetlink | None = None
 
     def servers(self) -> Mapping[ServerKey, VirtualServer]:
-        """See ``Ipvs``."""
+        """See ``Ipvs``; a kernel without IPVS has none."""
+        if not LOADED.exists():
+            return {}
         with self._netlink() as netlink:
             bodies = list(netlink.ask(wire.every_service(), every=True))
         found = (wire.read_service(body, self._family) for body in bodies)

@@ -28,7 +28,7 @@ def walking() -> Iterator[Paper]:
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sorted(MODES.keys() - {"ipvs"}))  # on a kernel of text: ipvs/test_paper.py
 def test_every_flow_ends_on_paper_as_the_case_says(walking: Paper, mode: str, case: Case) -> None:
     walking.needs(mode)
     wrong, _ = walking.play(case, mode)

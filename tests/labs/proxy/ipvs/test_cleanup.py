@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from labs.proxy.config import read
+from labs.proxy.ipvs import door
+from labs.proxy.ipvs.mode import IpvsMode
 from labs.proxy.ipvs.servers import RealKey, ServerKey, Step, virtual_server
+from labs.proxy.mode import Setup
 from labs.proxy.netfilter.fake import BUILT_IN
 from labs.proxy.state import (
     Changed,
@@ -75,5 +82,27 @@ async def test_a_half_made_node_is_cleaned_up_too(node: Make) -> None:
     made.commands.links["kube-ipvs0"] = []
     made.commands.sets["KUBE-CLUSTER-IP"] = set()
     await made.mode.cleanup()
+    assert "kube-ipvs0" not in made.commands.links
+    assert made.commands.sets == {}
+
+
+async def test_a_kernel_without_sets_has_nothing_to_clean_up(node: Make) -> None:
+    """Every mode asks this one to clean up when it starts, on kernels that have neither sets nor IPVS."""
+    made = node()
+    made.commands.lacks = "ipset"
+    await made.mode.cleanup()
+    assert made.commands.commands == ["ip -oneline link show", "ipset list -name"]
+
+
+async def test_what_is_left_after_ipvs_has_left_the_kernel_goes(
+    node: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`rmmod ip_vs` takes the virtual servers and leaves link and sets."""
+    monkeypatch.setattr(door, "LOADED", tmp_path / "no ip_vs")
+    made = node()
+    made.commands.links["kube-ipvs0"] = ["10.96.0.10/32"]
+    made.commands.sets["KUBE-CLUSTER-IP"] = {"10.96.0.10,tcp:80"}
+    setup = Setup(Family.IPV4, read({"mode": "ipvs"}, "the test").config, made.commands)
+    await IpvsMode(setup, door.KernelIpvs(Family.IPV4)).cleanup()
     assert "kube-ipvs0" not in made.commands.links
     assert made.commands.sets == {}
