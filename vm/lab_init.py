@@ -84,10 +84,10 @@ def _outer(spec: ClusterSpec, lock: Lock, story: Story) -> int:
     try:
         _detach(spec.home / "log")
         close_all_but({lock.descriptor, story.pipe, *(door.fileno() for door in spec.sockets.values())})
-        _leave_namespaces()
+        kinds = _leave_namespaces()
         inner = os.fork()
         if inner == 0:
-            _told(story, lambda: _inner(spec, story))
+            _told(story, lambda: _inner(spec, story, kinds))
         else:
             _name(inner, lock)
     except (MachineError, OSError) as error:
@@ -133,14 +133,16 @@ def _detach(logs: Path) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _leave_namespaces() -> None:
-    """All but the mount namespace: the outer process still needs the host's /proc."""
+def _leave_namespaces() -> str:
+    """All but the mount namespace: the outer process still needs the host's /proc. Says which, with it."""
+    kinds = "process and mount" if os.geteuid() == 0 else "user, process and mount"
     try:
         become_root()
         syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWPID)
         syscalls.set_dumpable()
     except OSError as error:
         raise _refused(error) from error
+    return kinds
 
 
 def _refused(error: OSError) -> HostCannot:
@@ -149,9 +151,9 @@ def _refused(error: OSError) -> HostCannot:
     )
 
 
-def _inner(spec: ClusterSpec, story: Story) -> None:
+def _inner(spec: ClusterSpec, story: Story, kinds: str) -> None:
     _see_the_lab(spec)
-    story.step("user, process and mount namespaces")
+    story.step(f"{kinds} namespaces")
     _lay_the_network(spec)
     story.step(f"the fabric and {len(spec.machines)} cables")
     zygote = _Lab(spec, story)

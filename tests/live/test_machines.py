@@ -398,7 +398,8 @@ def test_a_second_start_in_the_same_folder_is_refused(cluster: Cluster) -> None:
 
 def test_nothing_is_left_when_it_is_stopped(host: Host, fresh: Cluster) -> None:
     before = host(fresh.home)
-    fresh("start")
+    shown = json.loads(fresh("start").stdout)["steps"]
+    assert shown[0] == f"{'process' if fresh.user == 'root' else 'user, process'} and mount namespaces"
     assert host(fresh.home) != before
     assert json.loads(fresh("stop").stdout)["ran"]
     assert host(fresh.home) == before
