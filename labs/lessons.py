@@ -66,7 +66,8 @@ def answer(n: int, task: str, value: Any) -> str:
     try:
         moments.keep(desk.evidence, task, value, gather.gather(config.home().inventory))
     except Broken as error:
-        return f"Recorded, without a look at the cluster: {error}."
+        cure = f"\n  {look(sys.stdout).mark('→')} {error.cure}" if error.cure else ""
+        return f"Recorded, without a look at the cluster: {error}{cure}"
     return f"Recorded. `lab check {n}` judges it."
 
 

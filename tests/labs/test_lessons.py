@@ -62,7 +62,9 @@ def test_the_stage_needs_a_cluster(verb: object) -> None:
 
 def test_an_answer_without_a_cluster_is_recorded_and_said_so(home: Path) -> None:
     lessons._desk(LAB).start(LAB.variant(0))
-    assert lessons.answer(3, "mode", "iptables").startswith("Recorded, without a look at the cluster: ")
+    said, cure = lessons.answer(3, "mode", "iptables").splitlines()
+    assert said.startswith("Recorded, without a look at the cluster: no cluster to look at: ")
+    assert cure == "  → start it: `lab up`"
     assert "mode: iptables" in (home / f"workspace/{LAB.slug}/answers.yaml").read_text()
 
 
