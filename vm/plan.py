@@ -7,12 +7,16 @@ whoever judges the cluster.
 The fabric is the lab's one Ethernet segment, 192.168.56.0/24, the network that Vagrant users know::
 
     .1 the gateway   .10 control-1 and the API   .11… worker-1…   .200 client   .201 balancer
+
+A dual-stack lab has a second address for everything, with the same digits: fd00:56::11 is worker-1, too.
+Without IPv6 the fields whose names end in 6 are empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_network
 from string import ascii_lowercase
 from typing import Any, Literal
 
@@ -31,6 +35,18 @@ class Node:
     address: str
     pod_cidr: str = ""
     zone: str = ""
+    address6: str = ""
+    pod_cidr6: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """One a family, IPv4 first."""
+        return tuple(filter(None, (self.address, self.address6)))
+
+    @property
+    def pod_cidrs(self) -> tuple[str, ...]:
+        """One a family, IPv4 first; none for a helper."""
+        return tuple(filter(None, (self.pod_cidr, self.pod_cidr6)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,25 @@ class Plan:
     load_balancers: str = "203.0.113.0/24"
     fabric: str = "192.168.56.0/24"
     gateway: str = "192.168.56.1"
+    pod_cidr6: str = ""
+    service_cidr6: str = ""
+    fabric6: str = ""
+    gateway6: str = ""
+
+    @property
+    def dual_stack(self) -> bool:
+        """Whether everything has an IPv6 address, too."""
+        return bool(self.fabric6)
+
+    @property
+    def pod_cidrs(self) -> tuple[str, ...]:
+        """One a family, IPv4 first: kube-proxy's clusterCIDR."""
+        return tuple(filter(None, (self.pod_cidr, self.pod_cidr6)))
+
+    @property
+    def service_cidrs(self) -> tuple[str, ...]:
+        """One a family, IPv4 first: where ClusterIPs come from."""
+        return tuple(filter(None, (self.service_cidr, self.service_cidr6)))
 
     @property
     def cluster_nodes(self) -> tuple[Node, ...]:
@@ -73,7 +108,7 @@ class Plan:
     def hosts_file(self) -> str:
         """An /etc/hosts by which every machine knows every other by name."""
         lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
-        lines += [f"{node.address}\t{node.name}" for node in self.nodes]
+        lines += [f"{address}\t{node.name}" for node in self.nodes for address in node.addresses]
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +123,7 @@ class Plan:
         return cls(**{**value, "nodes": nodes, "node_ports": (int(first), int(last))})
 
 
-def plan(workers: int = 2) -> Plan:
+def plan(workers: int = 2, *, dual_stack: bool = False) -> Plan:
     """The plan of a lab with that many workers: `worker-1` in zone-a, `worker-2` in zone-b, and so on."""
     if not 1 <= workers <= MAX_WORKERS:
         raise MachineError(
@@ -97,12 +132,34 @@ def plan(workers: int = 2) -> Plan:
         )
     control = Node("control-1", "control", "192.168.56.10", "10.244.0.0/24")
     helpers = (Node("client", "client", "192.168.56.200"), Node("balancer", "balancer", "192.168.56.201"))
-    return Plan((control, *(_worker(number) for number in range(1, workers + 1)), *helpers))
+    nodes = (control, *(_worker(number) for number in range(1, workers + 1)), *helpers)
+    return _dual_stack(Plan(nodes)) if dual_stack else Plan(nodes)
 
 
 def _worker(number: int) -> Node:
     zone = f"zone-{ascii_lowercase[(number - 1) % len(ascii_lowercase)]}"
     return Node(f"worker-{number}", "worker", f"192.168.56.{10 + number}", f"10.244.{number}.0/24", zone)
+
+
+def _dual_stack(single: Plan) -> Plan:
+    """The same plan with IPv6 addresses made of the digits of the IPv4 ones."""
+    return replace(
+        single,
+        nodes=tuple(_with_address6(node) for node in single.nodes),
+        pod_cidr6="fd00:244::/48",
+        service_cidr6="fd00:96::/112",
+        fabric6="fd00:56::/64",
+        gateway6="fd00:56::1",
+    )
+
+
+def _with_address6(node: Node) -> Node:
+    pods = f"fd00:244:0:{node.pod_cidr.split('.')[2]}::/64" if node.pod_cidr else ""
+    return replace(
+        node,
+        address6=f"fd00:56::{node.address.rpartition('.')[2]}",
+        pod_cidr6=str(ip_network(pods)) if pods else "",
+    )
 
 
 def unknown_machine(name: str, names: list[str]) -> MachineError:

@@ -44,21 +44,25 @@ def test_no_device_name_is_longer_than_the_kernel_allows(workers: int) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("workers", [1, 4])
-def test_the_kernel_takes_the_batches_and_shows_the_plan(workers: int) -> None:
-    made = plan(workers)
+@pytest.mark.parametrize(("workers", "dual_stack"), [(1, False), (4, True)])
+def test_the_kernel_takes_the_batches_and_shows_the_plan(workers: int, dual_stack: bool) -> None:
+    made = plan(workers, dual_stack=dual_stack)
     fabric, machines = network.batches(made)
     script = ["mount -t tmpfs none /run", f"ip -batch - <<'END'\n{fabric}END"]
     script += [f"ip -n {name} -batch - <<'END'\n{text}END" for name, text in machines.items()]
-    script += [f"ip -n {node.name} -o -4 address show eth0" for node in made.nodes]
+    script += [f"ip -n {node.name} -o address show eth0 scope global" for node in made.nodes]
     script += [
-        "ip -n client route get 203.0.113.1; ip route show default; ip -o link show master fabric | wc -l"
+        "ip -n client route get 203.0.113.1; ip route show default; ip -6 route show default",
+        "ip -o link show master fabric | wc -l",
     ]
     words = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-ec", "\n".join(script)]
     shown = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
-    assert re.findall(r"inet (\S+)/24", shown) == [node.address for node in made.nodes]
+    assert re.findall(r"inet6? (\S+)/(?:24|64)", shown) == [
+        address for node in made.nodes for address in node.addresses
+    ]
+    assert "tentative" not in shown
     assert re.search(r"^203\.0\.113\.1 via 192\.168\.56\.1\d dev eth0", shown, re.M)
-    assert "unreachable default" in shown
+    assert shown.count("unreachable default") == 1 + dual_stack
     assert shown.split()[-1] == str(len(made.nodes))
 
 

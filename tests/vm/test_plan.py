@@ -23,20 +23,45 @@ def test_the_default_lab_is_the_one_of_the_course() -> None:
     ]
 
 
+def test_a_dual_stack_lab_has_the_same_digits_in_ipv6() -> None:
+    made = plan(10, dual_stack=True)
+    shown = {node.name: (node.addresses[1], *node.pod_cidrs[1:]) for node in made.nodes}
+    assert shown["control-1"] == ("fd00:56::10", "fd00:244::/64")
+    assert shown["worker-1"] == ("fd00:56::11", "fd00:244:0:1::/64")
+    assert shown["worker-10"] == ("fd00:56::20", "fd00:244:0:10::/64")
+    assert shown["client"] == ("fd00:56::200",)
+    assert (made.pod_cidrs, made.service_cidrs) == (
+        ("10.244.0.0/16", "fd00:244::/48"),
+        ("10.96.0.0/16", "fd00:96::/112"),
+    )
+    assert "fd00:56::11\tworker-1\n" in made.hosts_file()
+
+
+def test_a_lab_without_ipv6_has_one_address_each() -> None:
+    made = plan()
+    assert not made.dual_stack
+    assert made.node("worker-1").addresses == ("192.168.56.11",)
+    assert made.node("client").pod_cidrs == ()
+    assert made.service_cidrs == ("10.96.0.0/16",)
+    assert "fd00" not in made.hosts_file()
+
+
 @given(workers)
 def test_no_two_machines_share_an_address_or_a_pod_range(count: int) -> None:
-    made = plan(count)
-    addresses = [ip_address(node.address) for node in made.nodes]
-    ranges = [ip_network(node.pod_cidr) for node in made.cluster_nodes]
-    assert len(set(addresses)) == len(addresses)
-    assert len(set(ranges)) == len(ranges)
-    assert all(address in ip_network(made.fabric) for address in addresses)
-    assert all(pods.subnet_of(ip_network(made.pod_cidr)) for pods in ranges)
+    made = plan(count, dual_stack=True)
+    for family, fabric in enumerate((made.fabric, made.fabric6)):
+        addresses = [ip_address(node.addresses[family]) for node in made.nodes]
+        ranges = [ip_network(node.pod_cidrs[family]) for node in made.cluster_nodes]
+        assert len(set(addresses)) == len(addresses)
+        assert len(set(ranges)) == len(ranges)
+        assert all(address in ip_network(fabric) for address in addresses)
+        assert all(pods.subnet_of(ip_network(made.pod_cidrs[family])) for pods in ranges)
 
 
-@given(workers)
-def test_a_plan_survives_json(count: int) -> None:
-    assert Plan.from_json(json.loads(json.dumps(plan(count).to_json()))) == plan(count)
+@given(workers, st.booleans())
+def test_a_plan_survives_json(count: int, dual_stack: bool) -> None:
+    made = plan(count, dual_stack=dual_stack)
+    assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
 @pytest.mark.parametrize("count", [0, -1, MAX_WORKERS + 1])
