@@ -13,6 +13,7 @@ from labs.control.daemonsets import DaemonSets
 from labs.control.deployments import Deployments
 from labs.control.endpointslices import Endpoints, EndpointSlices
 from labs.control.garbage import Garbage
+from labs.control.loadbalancers import LoadBalancers
 from labs.control.loop import Loop, keep_running
 from labs.control.namespaces import Namespaces
 from labs.control.nodes import Nodes
@@ -30,6 +31,7 @@ LOOPS: tuple[type[Loop], ...] = (
     Scheduler,
     EndpointSlices,
     Endpoints,
+    LoadBalancers,
     Nodes,
     Namespaces,
     Garbage,

@@ -15,6 +15,7 @@ from labs.control.actions import Action, Create
 from labs.control.cache import Cache, Index, uid
 from labs.control.events import EventRecorder
 from labs.control.labels import selects, subset
+from labs.control.services import balanced
 from labs.control.writer import Writer
 from labs.kube.client import ApiError, Client, Object
 from labs.kube.informer import Informer, key
@@ -45,7 +46,7 @@ def _selector(service: Object) -> Iterable[Hashable]:
 
 INDEXES: dict[str, dict[str, Index]] = {
     "Pod": {"node": _node, "label": _labels, "namespace": _namespace},
-    "Service": {"selector": _selector},
+    "Service": {"selector": _selector, "balanced": balanced},
     "EndpointSlice": {"label": _labels},
     "ReplicaSet": {"label": _labels, "namespace": _namespace},
     "DaemonSet": {"namespace": _namespace},

@@ -126,13 +126,16 @@ class Allocator:
 
     def _assign_ports(self, service: Object) -> Iterator[FieldError]:
         spec = service["spec"]
-        if spec["type"] not in WITH_NODE_PORTS or spec.get("allocateLoadBalancerNodePorts") is False:
+        if spec["type"] not in WITH_NODE_PORTS:
             return
+        only_asked = spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False
         mine = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
         for number, port in enumerate(spec.get("ports") or ()):
             path = f"spec.ports[{number}].nodePort"
             if port.get("nodePort"):
                 yield from self._port_problems(path, port["nodePort"], key(service))
+                continue
+            if only_asked:
                 continue
             chosen = self._ports.pick(mine)
             if chosen is None:

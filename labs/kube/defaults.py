@@ -132,6 +132,10 @@ def service(obj: Object) -> None:
             port["targetPort"] = port.get("port")
     if spec["type"] != "ExternalName":
         _cluster_service(spec)
+    balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+    for entry in balancer.get("ingress") or ():
+        if entry.get("ip"):
+            entry.setdefault("ipMode", "VIP")
 
 
 def _cluster_service(spec: Object) -> None:

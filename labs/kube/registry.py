@@ -76,7 +76,9 @@ class Registry:
         rules.default(obj)
         rules.on_update(obj, old.obj)
         errors = [*metadata.validate(kind, obj), *metadata.validate_update(obj, old.obj)]
-        if target.subresource != "status":
+        if target.subresource == "status":
+            errors += rules.validate_status(obj)
+        else:
             errors += [*rules.validate(obj), *rules.validate_update(obj, old.obj)]
         self._check(kind, obj, errors)
         self._allocate(kind, obj)

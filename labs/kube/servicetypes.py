@@ -1,8 +1,9 @@
 """What becomes of a Service's address and ports when it is written again, perhaps with another type.
 
 A writer who leaves out what the server had allocated keeps it. Fields that only the old type has are dropped,
-unless the writer changed them too: then validation says that the new type does not have them. (The real
-registry's ``patchAllocatedValues`` and ``dropTypeDependentFields``.)
+unless the writer changed them too: then validation says that the new type does not have them. The addresses
+in the status go with the type LoadBalancer. (The real registry's ``patchAllocatedValues`` and
+``dropTypeDependentFields``.)
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def settle(new: Object, old: Object) -> None:
     if _asks_health(before) and _asks_health(after):
         _keep(after, before, ("healthCheckNodePort",))
     _drop(after, before)
+    if before["type"] == "LoadBalancer" != after["type"]:
+        new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
 
 
 def _keep(after: Object, before: Object, fields: tuple[str, ...]) -> None:

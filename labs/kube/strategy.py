@@ -12,7 +12,7 @@ from labs.kube import defaults, servicetypes
 from labs.kube.fields import FieldError
 from labs.kube.objects import Object
 from labs.kube.quality import quality
-from labs.kube.validation import data, pod, service, workloads
+from labs.kube.validation import balancer, data, pod, service, workloads
 
 Change = Callable[[Object], None]
 Transition = Callable[[Object, Object], None]
@@ -37,6 +37,7 @@ class Strategy:
     on_update: Transition = _nothing  # (new, old), after defaulting
     validate: Check = _fine
     validate_update: Comparison = _fine  # (new, old): what must not change
+    validate_status: Check = _fine  # of a write to the subresource ``status``
     counts_generations: bool = False
     keeps_status: bool = False  # a status sent at creation is kept
 
@@ -101,6 +102,7 @@ STRATEGIES: dict[str, Strategy] = {
         on_update=servicetypes.settle,
         validate=service.validate,
         validate_update=service.validate_update,
+        validate_status=balancer.service_status,
     ),
     "ServiceCIDR": Strategy(
         on_create=_born(conditions=[]),

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from labs.kube import metadata
 from labs.kube.fields import FieldError, duplicate, forbidden, invalid, required
 from labs.kube.objects import Object, dig
-from labs.kube.validation import values
+from labs.kube.validation import balancer, values
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 EXTERNAL = ("LoadBalancer", "NodePort")
 POLICIES = ("Cluster", "Local")
-LOAD_BALANCER_ONLY = ("allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges")
 DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 NO_ADDRESS_FIELDS = ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
 LONGEST_AFFINITY = 86400  # seconds: a day
@@ -26,7 +25,7 @@ def validate(service: Object) -> Iterator[FieldError]:
     yield from _ports(spec)
     yield from _affinity(spec)
     yield from _policies(spec)
-    yield from _load_balancer(spec)
+    yield from balancer.fields(spec)
     for number, address in enumerate(spec.get("externalIPs") or ()):
         yield from values.address(f"spec.externalIPs[{number}]", address)
     if spec["type"] == "ExternalName":
@@ -97,18 +96,6 @@ def _policies(spec: Object) -> Iterator[FieldError]:
         yield from values.one_of("spec.externalTrafficPolicy", outer, POLICIES)
 
 
-def _load_balancer(spec: Object) -> Iterator[FieldError]:
-    if spec["type"] != "LoadBalancer":
-        for field in LOAD_BALANCER_ONLY:
-            if spec.get(field) is not None:
-                yield forbidden(f"spec.{field}", "may only be used when `type` is 'LoadBalancer'")
-    port = spec.get("healthCheckNodePort")
-    local = spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
-    if port and not local:
-        rule = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-        yield invalid("spec.healthCheckNodePort", port, rule)
-
-
 def _external_name(spec: Object) -> Iterator[FieldError]:
     name = spec.get("externalName", "").removesuffix(".")
     if not name:
@@ -140,6 +127,7 @@ def _addresses(spec: Object) -> Iterator[FieldError]:
 
 def validate_update(new: Object, old: Object) -> Iterator[FieldError]:
     """A Service keeps its address for life, unless it had or gets none of its own (ExternalName)."""
+    yield from balancer.unchanged(new["spec"], old["spec"])
     before, after = old["spec"].get("clusterIPs") or [], new["spec"].get("clusterIPs") or []
     if "ExternalName" in (new["spec"]["type"], old["spec"]["type"]):
         return

@@ -73,10 +73,17 @@ def label(path: str, value: Any) -> Iterator[FieldError]:
 
 def address(path: str, value: str) -> Iterator[FieldError]:
     """An IP address."""
+    if not is_address(value):
+        yield invalid(path, value, ADDRESS_RULE)
+
+
+def is_address(value: str) -> bool:
+    """Whether a text is an IP address, of either family."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        yield invalid(path, value, ADDRESS_RULE)
+        return False
+    return True
 
 
 def count_or_percent(path: str, value: Any) -> Iterator[FieldError]:

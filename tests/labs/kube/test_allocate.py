@@ -116,3 +116,14 @@ def test_a_load_balancer_with_the_local_policy_gets_a_port_for_health_checks() -
 
     assert allocator.assign(one) == []
     assert one["spec"]["healthCheckNodePort"] not in [port["nodePort"] for port in one["spec"]["ports"]]
+
+
+def test_a_load_balancer_that_wants_no_node_ports_keeps_the_one_it_names() -> None:
+    allocator = Allocator()
+    ports = [{"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP", "nodePort": 30007}]
+    one = service("one", "LoadBalancer", ports=ports, allocateLoadBalancerNodePorts=False)
+
+    assert allocator.assign(one) == []
+    assert [port.get("nodePort") for port in one["spec"]["ports"]] == [None, 30007]
+    ports[1]["nodePort"] = 80
+    assert "not in the valid range" in str(allocator.assign(one)[0])
