@@ -2,7 +2,8 @@
 
 The files lie under /run and so live exactly as long as the pods' network namespaces: they outlive the agent
 and go with the machine. An address that was given back is not given out again until all others have had
-their turn, because rules and conntrack entries somewhere may still point to it.
+their turn, because rules and conntrack entries somewhere may still point to it. A dual-stack node has two
+ranges, whose files lie in the same folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from labs.errors import LabError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-LAST = "last_reserved_ip.0"  # the name host-local gives this file
+LAST = "last_reserved_ip"  # host-local's name for this file, before the number of the range
 
 
 class NoAddressLeft(LabError):
@@ -34,17 +35,17 @@ def next_free(network: Network, used: Collection[Address], last: Address | None)
 
 
 class Addresses:
-    """The addresses of one node's pods; ``folder`` is their only memory."""
+    """The addresses of one node's pods in one family; ``folder`` is their only memory."""
 
-    def __init__(self, folder: Path, cidr: str) -> None:
+    def __init__(self, folder: Path, cidr: str, number: int = 0) -> None:
         self._folder = folder
         self._network = ip_network(cidr)
+        self._latest = folder / f"{LAST}.{number}"
         folder.mkdir(parents=True, exist_ok=True)
 
     def owners(self) -> dict[str, str]:
         """Pod UID → address."""
-        files = (path for path in self._folder.iterdir() if path.name != LAST)
-        return {path.read_text(): path.name for path in files}
+        return {path.read_text(): path.name for path in self._folder.iterdir() if self._is_ours(path.name)}
 
     def reserve(self, uid: str) -> str:
         """The pod's address: the one it has, else the next free one; raises NoAddressLeft."""
@@ -57,7 +58,7 @@ class Addresses:
             message = f"{self._network}: all {len(used)} addresses are in use"
             raise NoAddressLeft(message, "delete pods on this node")
         (self._folder / str(found)).write_text(uid)
-        (self._folder / LAST).write_text(str(found))
+        self._latest.write_text(str(found))
         return str(found)
 
     def release(self, uid: str) -> None:
@@ -66,8 +67,11 @@ class Addresses:
         if address is not None:
             (self._folder / address).unlink()
 
+    def _is_ours(self, name: str) -> bool:
+        return not name.startswith(LAST) and ip_address(name) in self._network
+
     def _last(self) -> Address | None:
         try:
-            return ip_address((self._folder / LAST).read_text())
+            return ip_address(self._latest.read_text())
         except (FileNotFoundError, ValueError):
             return None

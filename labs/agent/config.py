@@ -37,6 +37,18 @@ class AgentConfig:
     service_address: str = "10.96.0.1"  # of default/kubernetes, for KUBERNETES_SERVICE_HOST
     dns_address: str = "10.96.0.10"
     domain: str = "cluster.local"
+    address6: str = ""  # of a dual-stack node: its second InternalIP
+    pod_cidr6: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The node's own, one a family, IPv4 first."""
+        return tuple(filter(None, (self.address, self.address6)))
+
+    @property
+    def pod_cidrs(self) -> tuple[str, ...]:
+        """Where its pods' addresses come from, one a family, IPv4 first."""
+        return tuple(filter(None, (self.pod_cidr, self.pod_cidr6)))
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Self:

@@ -66,7 +66,7 @@ def field(pod: Object, path: str) -> str:
     value: Any = pod
     for part in path.split("."):
         value = value.get(part, {}) if isinstance(value, dict) else {}
-    if path == "status.podIPs":
+    if path in ("status.podIPs", "status.hostIPs"):
         return ",".join(entry["ip"] for entry in value or ())
     if isinstance(value, dict):
         return "\n".join(f'{key}="{value[key]}"' for key in sorted(value))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labs.agent.config import AgentConfig
-from labs.agent.node import labels, node, status
+from labs.agent.node import labels, node, ranges, status
 from labs.kube.client import ApiError, Client
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,8 @@ class Heartbeat:
             self._seen = await self._create()
         old = self._seen
         metadata, spec = old["metadata"], old.get("spec", {})
-        wanted = labels(config)
-        if wanted.items() - metadata.get("labels", {}).items() or spec.get("podCIDR") != config.pod_cidr:
-            own = {"podCIDR": config.pod_cidr, "podCIDRs": [config.pod_cidr]}
+        wanted, own = labels(config), ranges(config)
+        if wanted.items() - metadata.get("labels", {}).items() or spec.get("podCIDRs") != own["podCIDRs"]:
             patch = {"metadata": {"labels": wanted}, "spec": own}
             self._seen = await self._client.patch("Node", config.node, "", patch)
         if said(status(config, old.get("status", {}))) != said(old.get("status", {})):

@@ -23,14 +23,14 @@ def host_name(pod: Object) -> str:
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"])[:63]
 
 
-def hosts(pod: Object, address: str, domain: str) -> str:
-    """The pod's /etc/hosts."""
+def hosts(pod: Object, addresses: Iterable[str], domain: str) -> str:
+    """The pod's /etc/hosts: its name at each of its addresses."""
     spec = pod["spec"]
     name = host_name(pod)
     names = [name]
     if spec.get("subdomain"):
         names.insert(0, f"{name}.{spec['subdomain']}.{pod['metadata']['namespace']}.svc.{domain}")
-    lines = [f"{address}\t{chr(9).join(names)}"]
+    lines = ["\t".join((address, *names)) for address in addresses]
     for alias in spec.get("hostAliases", ()):
         lines.append("\t".join((alias["ip"], *alias.get("hostnames", ()))))
     return HOSTS + "\n".join(lines) + "\n"
@@ -64,7 +64,7 @@ def _options(options: Iterable[Object]) -> list[str]:
     ]
 
 
-def write(pod: Object, address: str, config: AgentConfig) -> dict[str, Path]:
+def write(pod: Object, addresses: Iterable[str], config: AgentConfig) -> dict[str, Path]:
     """Write the pod's files on the node; where they are to be mounted → where they lie."""
     if pod["spec"].get("hostNetwork") and not resolv_conf(pod, config):
         return {}
@@ -72,7 +72,7 @@ def write(pod: Object, address: str, config: AgentConfig) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {"/etc/resolv.conf": resolv_conf(pod, config)}
     if not pod["spec"].get("hostNetwork"):
-        texts["/etc/hosts"] = hosts(pod, address, config.domain)
+        texts["/etc/hosts"] = hosts(pod, addresses, config.domain)
         texts["/etc/hostname"] = host_name(pod) + "\n"
     found = {}
     for target, text in texts.items():

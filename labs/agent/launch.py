@@ -10,6 +10,7 @@ from labs.agent.images import program
 from labs.agent.network import Sandbox
 from labs.agent.runtime import Frame, basic_environment, child_name, log_path, spawn
 from labs.agent.services import service_environment
+from labs.agent.status import entries
 from labs.agent.tools import Tools
 from vm.spawn import Mount, Spawn
 
@@ -37,9 +38,13 @@ def variables(owner: Owner, container: Object) -> dict[str, str]:
     """The container's environment; raises ConfigurationInvalid."""
     config, pod = owner.tools.config, owner.obj
     services = service_environment("kubernetes", config.service_address, 443)
-    address = owner.sandbox.address
     # The downward API may ask for what the pod's status does not show yet.
-    known = {"podIP": address, "podIPs": [{"ip": address}], "hostIP": config.address}
+    known = {
+        "podIP": owner.sandbox.address,
+        "podIPs": entries(owner.sandbox.addresses),
+        "hostIP": config.address,
+        "hostIPs": entries(config.addresses),
+    }
     shown = {**pod, "status": {**pod.get("status", {}), **known}}
     own = environment(shown, container, owner.tools.lookups, services)
     return basic_environment(pod, config.node) | own

@@ -3,24 +3,26 @@
 A pod has its address as a /32 on ``eth0`` and one way out: the link-local gateway 169.254.1.1, which nobody
 answers for; a permanent neighbour entry says that it has the MAC of the veth's other end. On the node a /32
 route leads to the veth. There is no bridge, so nothing depends on br_netfilter, and the node's end has no
-address: with one, masquerade would take it as source instead of the node's own.
+address: with one, masquerade would take it as source instead of the node's own. In a dual-stack cluster it
+is the same once more, with a /128 and the gateway fe80::1.
 
 The namespace belongs to the pod, not to a process: containers come and go in it (the kubelet's sandbox).
-All MACs are known beforehand, so nobody ever asks by ARP, and two ``ip -batch`` calls make it all.
+All MACs are known beforehand, so nobody ever asks by ARP or Neighbour Discovery, and two ``ip -batch`` calls
+make it all.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from labs.agent.addresses import Addresses
 from vm.command import run_async
 
-GATEWAY = "169.254.1.1"
+GATEWAYS = {4: "169.254.1.1", 6: "fe80::1"}
 NODE_MAC = "ee:ee:ee:ee:ee:ee"  # every veth's end on the node: they never meet on one link (Calico's choice)
 NAMESPACES = Path("/run/netns")
 PREFIX = "cni-"
@@ -30,8 +32,13 @@ PREFIX = "cni-"
 class Sandbox:
     """Where a pod's containers live; ``netns`` is empty for hostNetwork."""
 
-    address: str
+    addresses: tuple[str, ...]
     netns: str = ""
+
+    @property
+    def address(self) -> str:
+        """The first: what ``podIP`` says, and where probes go; empty until the sandbox stands."""
+        return next(iter(self.addresses), "")
 
 
 def namespace(uid: str) -> str:
@@ -49,29 +56,41 @@ def mac(address: str) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x0A, 0x58, *ip_address(address).packed[-4:]))
 
 
-def outside(uid: str, address: str, node_address: str) -> str:
-    """``ip -batch`` text for the node's side."""
-    name, netns, hardware = link(uid), namespace(uid), mac(address)
-    return (
-        f"netns add {netns}\n"
-        f"link add {name} address {NODE_MAC} type veth peer name eth0 address {hardware} netns {netns}\n"
-        f"link set {name} addrgenmode none up\n"
-        f"neigh replace {address} lladdr {hardware} dev {name} nud permanent\n"
-        # The source is said outright: in IPVS mode the node has the ClusterIPs as addresses, too.
-        f"route replace {address}/32 dev {name} scope link src {node_address}\n"
-    )
+def outside(uid: str, addresses: Sequence[str], node_addresses: Sequence[str]) -> str:
+    """``ip -batch`` text for the node's side; both have the same families in the same order."""
+    name, netns, hardware = link(uid), namespace(uid), mac(addresses[0])
+    lines = [
+        f"netns add {netns}",
+        f"link add {name} address {NODE_MAC} type veth peer name eth0 address {hardware} netns {netns}",
+        f"link set {name} addrgenmode none up",
+    ]
+    for address, node_address in zip(addresses, node_addresses, strict=True):
+        lines += [
+            f"neigh replace {address} lladdr {hardware} dev {name} nud permanent",
+            # The source is said outright: in IPVS mode the node has the ClusterIPs as addresses, too.
+            f"route replace {_host(address)} dev {name} scope link src {node_address}",
+        ]
+    return "\n".join(lines) + "\n"
 
 
-def inside(address: str) -> str:
-    """``ip -batch`` text for the pod's side; it never speaks IPv6, so no link-local address either."""
-    return (
-        "link set lo up\n"
-        "link set eth0 addrgenmode none up\n"
-        f"address add {address}/32 dev eth0\n"
-        f"neigh replace {GATEWAY} lladdr {NODE_MAC} dev eth0 nud permanent\n"
-        f"route add {GATEWAY}/32 dev eth0 scope link\n"
-        f"route add default via {GATEWAY} dev eth0\n"
-    )
+def inside(addresses: Sequence[str]) -> str:
+    """``ip -batch`` text for the pod's side; it has no link-local address, for it never needs one."""
+    lines = ["link set lo up", "link set eth0 addrgenmode none up"]
+    for address in addresses:
+        gateway = GATEWAYS[ip_address(address).version]
+        # Nobody else has the pod's address: to wait a second for an objection (DAD) would be for nothing.
+        lines += [
+            f"address add {_host(address)} dev eth0{' nodad' if ':' in address else ''}",
+            f"neigh replace {gateway} lladdr {NODE_MAC} dev eth0 nud permanent",
+            f"route add {_host(gateway)} dev eth0 scope link",
+            f"route add default via {gateway} dev eth0",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _host(address: str) -> str:
+    """The network that is this address alone: /32 or /128."""
+    return str(ip_network(address))
 
 
 def existing(names: Iterable[str] | None = None) -> list[str]:
@@ -84,35 +103,37 @@ def existing(names: Iterable[str] | None = None) -> list[str]:
 class Network:
     """Makes and removes the sandboxes of one node."""
 
-    def __init__(self, addresses: Addresses, node_address: str, state: Path) -> None:
-        self._addresses = addresses
-        self._node = node_address
+    def __init__(self, ranges: Sequence[Addresses], node_addresses: Sequence[str], state: Path) -> None:
+        self._ranges = ranges
+        self._node = node_addresses
         self._state = state
 
     async def set_up(self, uid: str) -> Sandbox:
         """The pod's sandbox, the one it has if there is one. Raises MachineError, NoAddressLeft."""
-        address = self._addresses.reserve(uid)
-        sandbox = Sandbox(address, str(NAMESPACES / namespace(uid)))
+        addresses = tuple(addresses.reserve(uid) for addresses in self._ranges)
+        sandbox = Sandbox(addresses, str(NAMESPACES / namespace(uid)))
         if self._stands(uid):
             return sandbox
         await self._remove(existing([namespace(uid)]))  # an agent was killed half way through
-        await run_async(["ip", "-batch", "-"], input=outside(uid, address, self._node))
-        await run_async(["ip", "-n", namespace(uid), "-batch", "-"], input=inside(address))
-        self._finished(uid, address)
+        await run_async(["ip", "-batch", "-"], input=outside(uid, addresses, self._node))
+        await run_async(["ip", "-n", namespace(uid), "-batch", "-"], input=inside(addresses))
+        self._finished(uid, addresses)
         return sandbox
 
     async def tear_down(self, uid: str) -> None:
         """Remove the pod's sandbox, if it has one; the kernel removes veth and route with the namespace."""
         self._marker(uid).unlink(missing_ok=True)
         await self._remove(existing([namespace(uid)]))
-        self._addresses.release(uid)
+        for addresses in self._ranges:
+            addresses.release(uid)
 
     async def collect(self, alive: set[str]) -> None:
         """Remove what pods left behind that are not ``alive`` (UIDs): namespaces, addresses, folders."""
         names = [name for name in existing() if name.removeprefix(PREFIX) not in alive]
         await self._remove(names)
-        for uid in self._addresses.owners().keys() - alive:
-            self._addresses.release(uid)
+        for addresses in self._ranges:
+            for uid in addresses.owners().keys() - alive:
+                addresses.release(uid)
         for folder in (self._state / "pods").glob("*"):
             if folder.name not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -126,10 +147,10 @@ class Network:
         """Whether the sandbox was finished, and is still there."""
         return self._marker(uid).exists() and bool(existing([namespace(uid)]))
 
-    def _finished(self, uid: str, address: str) -> None:
+    def _finished(self, uid: str, addresses: Sequence[str]) -> None:
         marker = self._marker(uid)
         marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(address)
+        marker.write_text("\n".join(addresses))
 
     def _marker(self, uid: str) -> Path:
         return self._state / "pods" / uid / "sandbox"

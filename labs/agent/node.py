@@ -25,7 +25,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def node(config: AgentConfig) -> Object:
     """The object as it is registered."""
-    spec: Object = {"podCIDR": config.pod_cidr, "podCIDRs": [config.pod_cidr]}
+    spec = ranges(config)
     if config.taints:
         spec["taints"] = [dict(taint) for taint in config.taints]
     return {
@@ -35,6 +35,11 @@ def node(config: AgentConfig) -> Object:
         "spec": spec,
         "status": status(config, {}),
     }
+
+
+def ranges(config: AgentConfig) -> Object:
+    """The node's share of the pods' network, as the spec says it."""
+    return {"podCIDR": config.pod_cidr, "podCIDRs": list(config.pod_cidrs)}
 
 
 def labels(config: AgentConfig) -> dict[str, str]:
@@ -60,7 +65,7 @@ def status(config: AgentConfig, old: Object) -> Object:
     before = {entry["type"]: entry for entry in old.get("conditions", ())}
     return {
         "addresses": [
-            {"type": "InternalIP", "address": config.address},
+            *({"type": "InternalIP", "address": address} for address in config.addresses),
             {"type": "Hostname", "address": config.node},
         ],
         "capacity": room,

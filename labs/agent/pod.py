@@ -43,7 +43,7 @@ class Pod:
 
     def __init__(self, obj: Object, tools: Tools, children: Mapping[str, Child]) -> None:
         self.obj, self.tools = obj, tools
-        self.sandbox = Sandbox(tools.config.address if obj["spec"].get("hostNetwork") else "")
+        self.sandbox = Sandbox(tools.config.addresses if obj["spec"].get("hostNetwork") else ())
         self.files: tuple[Mount, ...] = ()
         self._going = asyncio.Event()
         self._gone = False  # from the API: no grace, nothing to delete there
@@ -136,7 +136,7 @@ class Pod:
     async def _sandbox(self) -> None:
         if not self.obj["spec"].get("hostNetwork"):
             self.sandbox = await self.tools.network.set_up(self.uid)
-        files = hosts.write(self.obj, self.sandbox.address, self.tools.config)
+        files = hosts.write(self.obj, self.sandbox.addresses, self.tools.config)
         self.files = tuple(Mount(str(path), target) for target, path in files.items())
 
     async def _stop(self, living: asyncio.Task[None]) -> None:
@@ -217,7 +217,7 @@ class Pod:
         return state
 
     def _status(self, shown: Object) -> Object:
-        facts = Facts(self.tools.config.address, self.sandbox.address, self._started_at)
+        facts = Facts(self.tools.config.addresses, self.sandbox.addresses, self._started_at)
         states = [container.state for container in self.containers]
         return pod_status(shown, facts, states, [container.state for container in self.inits])
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from vm.command import run_async
@@ -23,22 +24,22 @@ RETRY = 1.0  # seconds
 
 
 def wanted(nodes: Iterable[Object], own: str) -> dict[str, str]:
-    """Pod CIDR → address of the node behind it, for all nodes but our own."""
+    """Pod CIDR → address of the same family of the node behind it, for all nodes but our own."""
     found = {}
     for node in nodes:
-        address = internal_address(node)
+        addresses = internal_addresses(node)
         for cidr in node.get("spec", {}).get("podCIDRs", ()):
+            address = addresses.get(ip_network(cidr).version)
             if node["metadata"]["name"] != own and address:
                 found[cidr] = address
     return found
 
 
-def internal_address(node: Object) -> str:
-    """The node's InternalIP, empty if it has none yet."""
-    for entry in node.get("status", {}).get("addresses", ()):
-        if entry["type"] == "InternalIP":
-            return str(entry["address"])
-    return ""
+def internal_addresses(node: Object) -> dict[int, str]:
+    """The node's InternalIPs by IP version; empty if it has none yet."""
+    entries = node.get("status", {}).get("addresses", ())
+    found = [str(entry["address"]) for entry in entries if entry["type"] == "InternalIP"]
+    return {ip_address(address).version: address for address in reversed(found)}
 
 
 def batch(there: dict[str, str], wanted: dict[str, str]) -> str:
@@ -55,8 +56,9 @@ def batch(there: dict[str, str], wanted: dict[str, str]) -> str:
 class Routes:
     """Keeps the kernel's routes as the Node objects say."""
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, versions: Iterable[int] = (4,)) -> None:
         self._own = own
+        self._versions = tuple(versions)  # of IP, that this node speaks
         self._changed = asyncio.Event()
         self._nodes: Iterable[Object] = ()
 
@@ -80,8 +82,13 @@ class Routes:
                 self._changed.set()
 
     async def _read(self) -> dict[str, str]:
-        shown = await run_async(["ip", "-json", "route", "show", "protocol", PROTOCOL])
-        return {entry["dst"]: entry.get("gateway", "") for entry in json.loads(shown.stdout or "[]")}
+        found = {}
+        for version in self._versions:
+            words = ["ip", "-json", f"-{version}", "route", "show", "protocol", PROTOCOL]
+            shown = await run_async(words)
+            for entry in json.loads(shown.stdout or "[]"):
+                found[entry["dst"]] = entry.get("gateway", "")
+        return found
 
     async def _write(self, there: dict[str, str]) -> dict[str, str]:
         target = wanted(self._nodes, self._own)

@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
@@ -48,7 +49,7 @@ class Agent:
     def __init__(self, config: AgentConfig, client: Client) -> None:
         self.config, self.client = config, client
         self.heartbeat = Heartbeat(client, config)
-        self.routes = Routes(config.node)
+        self.routes = Routes(config.node, [ip_address(address).version for address in config.addresses])
         self.events = Events(client, config.node)
         self.nodes = Informer(client, "Node", on_change=self._node)
         self.config_maps = Informer(client, "ConfigMap", on_change=self._source)
@@ -62,13 +63,14 @@ class Agent:
             lambda namespace, name: self.config_maps.objects.get((namespace, name)),
             lambda namespace, name: self.secrets.objects.get((namespace, name)),
         )
-        addresses = Addresses(config.state.parent / ADDRESSES, config.pod_cidr)
+        folder = config.state.parent / ADDRESSES
+        ranges = [Addresses(folder, cidr, number) for number, cidr in enumerate(config.pod_cidrs)]
         return Tools(
             config,
             self.client,
             zygote,
             self.events,
-            Network(addresses, config.address, config.state),
+            Network(ranges, config.addresses, config.state),
             Volumes(config.state, Sources(lookups, Tokens(self.client).get)),
             lookups,
             session,

@@ -18,10 +18,10 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What belongs to the pod as a whole; ``pod_ip`` is empty until its sandbox stands."""
+    """What belongs to the pod as a whole; ``pod_ips`` is empty until its sandbox stands."""
 
-    host_ip: str
-    pod_ip: str = ""
+    host_ips: tuple[str, ...]
+    pod_ips: tuple[str, ...] = ()
     started_at: str = ""
 
 
@@ -106,16 +106,21 @@ def pod_status(
     status: Object = {
         "phase": found,
         "conditions": [_dated(entry, old.get(entry["type"])) for entry in _ready_last(fresh)],
-        "hostIP": facts.host_ip,
-        "hostIPs": [{"ip": facts.host_ip}],
+        "hostIP": facts.host_ips[0],
+        "hostIPs": entries(facts.host_ips),
         "startTime": facts.started_at,
         "containerStatuses": [container_status(state) for state in containers],
     }
     if inits:
         status["initContainerStatuses"] = [container_status(state) for state in inits]
-    if facts.pod_ip:
-        status |= {"podIP": facts.pod_ip, "podIPs": [{"ip": facts.pod_ip}]}
+    if facts.pod_ips:
+        status |= {"podIP": facts.pod_ips[0], "podIPs": entries(facts.pod_ips)}
     return status
+
+
+def entries(addresses: Sequence[str]) -> list[Object]:
+    """Addresses as ``podIPs`` and ``hostIPs`` have them."""
+    return [{"ip": address} for address in addresses]
 
 
 def _conditions(
@@ -131,7 +136,7 @@ def _conditions(
     ready = not unready and found == "Running"
     first = {} if initialized else {"reason": "ContainersNotInitialized"}
     return [
-        {"type": "PodReadyToStartContainers", "status": _word(bool(facts.pod_ip))},
+        {"type": "PodReadyToStartContainers", "status": _word(bool(facts.pod_ips))},
         {"type": "Initialized", "status": _word(initialized), **first},
         {"type": "ContainersReady", "status": _word(ready), **why},
         {"type": "Ready", "status": _word(ready), **why},
@@ -184,11 +189,8 @@ def difference(old: Object, new: Object) -> Object:
         if not changed:  # they differed in order only, or in conditions of others
             del patch["conditions"]
     if "podIPs" in patch:  # merged by address, so those that went must be named
-        gone = [{"ip": entry["ip"], "$patch": "delete"} for entry in old.get("podIPs", ())]
-        patch["podIPs"] = [
-            *new["podIPs"],
-            *(entry for entry in gone if entry["ip"] not in str(new["podIPs"])),
-        ]
+        gone = [entry["ip"] for entry in old.get("podIPs", ()) if entry not in new["podIPs"]]
+        patch["podIPs"] = [*new["podIPs"], *({"ip": ip, "$patch": "delete"} for ip in gone)]
     return patch
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -31,6 +32,7 @@ from dnslib import (
 )
 
 from labs.agent.workloads.directory import Directory
+from labs.agent.workloads.serving import datagram_socket, families
 from labs.agent.workloads.zone import Record, Zone
 from labs.kube.client import Client
 from labs.kube.informer import Informer
@@ -160,9 +162,11 @@ class NameServer:
                 tasks.create_task(informer.run())
             await self._health(8080, "/health")
             await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
-            place = ("0.0.0.0", self._port)
-            await loop.create_datagram_endpoint(lambda: Udp(self._zone), local_addr=place)
-            await asyncio.start_server(lambda *ends: stream(self._zone, *ends), *place)
+            for family in families():
+                door = datagram_socket(family, self._port)
+                await loop.create_datagram_endpoint(lambda: Udp(self._zone), sock=door)
+                listener = socket.create_server(("", self._port), family=family)
+                await asyncio.start_server(lambda *ends: stream(self._zone, *ends), sock=listener)
             await self._health(8181, "/ready")
             log.info("answers for %s on port %d", self._zone.domain, self._port)
 

@@ -22,7 +22,7 @@ from typing import Any
 from labs.agent.workloads.behaviour import Behaviour, ControlInvalid
 from labs.agent.workloads.flags import FlagInvalid, Flags
 from labs.agent.workloads.requests import Request, RequestInvalid, answer, take
-from labs.agent.workloads.serving import Address, Connection, Ports, Server
+from labs.agent.workloads.serving import Address, Connection, Ports, Server, shown
 
 Answer = tuple[int, str]
 
@@ -55,7 +55,7 @@ class Echo:
 
     def greet(self, connection: Connection) -> None:
         """TCP: say the name at once."""
-        say(f"{connection.client[0]}:{connection.client[1]} tcp")
+        say(f"{shown(connection.client)} tcp")
         if not self.behaviour.hang:
             connection.write(self.line(connection.client).encode())
 
@@ -66,7 +66,7 @@ class Echo:
 
     def udp(self, data: bytes, client: Address) -> bytes | None:
         """UDP: the line, then what came."""
-        say(f"{client[0]}:{client[1]} udp {len(data)} bytes")
+        say(f"{shown(client)} udp {len(data)} bytes")
         return None if self.behaviour.hang else self.line(client).encode() + data
 
     def _request(self, connection: Connection, request: Request) -> None:
@@ -76,9 +76,8 @@ class Echo:
         kind = "application/json" if request.path == "/json" else "text/plain"
         head = request.method == "HEAD"
         connection.write(answer(status, body, kept=request.kept, kind=kind, head=head))
-        client = connection.client
         if not request.headers.get("user-agent", "").startswith("kube-probe"):
-            say(f'{client[0]}:{client[1]} "{request.method} {request.target}" {status}')
+            say(f'{shown(connection.client)} "{request.method} {request.target}" {status}')
         if not request.kept:
             connection.close()
 
@@ -94,13 +93,12 @@ class Echo:
         return 200, self.line(connection.client)
 
     def _facts(self, connection: Connection, request: Request) -> dict[str, Any]:
-        client, server = connection.client, connection.server
         return {
             "pod": self.name,
             "namespace": os.environ.get("POD_NAMESPACE", ""),
             "node": os.environ.get("NODE_NAME", ""),
-            "client": f"{client[0]}:{client[1]}",
-            "server": f"{server[0]}:{server[1]}",
+            "client": shown(connection.client),
+            "server": shown(connection.server),
             "method": request.method,
             "target": request.target,
             "headers": request.headers,

@@ -1,5 +1,7 @@
 """Sockets of a small server, one thread, one selector: what ``echo`` stands on.
 
+A port is one socket a family, as in most servers: each sees its clients' addresses as they are.
+
 asyncio would do the same more comfortably, and its loop alone costs a forked process 1.6 MB of its own;
 fifty pods on a laptop are what this lab is about.
 """
@@ -13,6 +15,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from socket import AF_INET, AF_INET6, AddressFamily
 from types import FrameType
 from typing import Any
 
@@ -20,6 +24,8 @@ BACKLOG = 1024
 BLOCK = 65536
 LARGEST_DATAGRAM = 65535
 ENDS = (signal.SIGTERM, signal.SIGINT)
+ADDRESSES6 = Path("/proc/net/if_inet6")
+GLOBAL = "00"  # its column for the scope
 
 Address = tuple[Any, ...]
 
@@ -42,6 +48,30 @@ class Connection:
     def close(self) -> None:
         """Close when everything is sent."""
         self.closing = True
+
+
+def families(table: Path = ADDRESSES6) -> tuple[AddressFamily, ...]:
+    """IPv4, and IPv6 where we have an address in it that others can reach."""
+    try:
+        scopes = {line.split()[3] for line in table.read_text().splitlines()}
+    except OSError:  # a kernel without IPv6
+        scopes = set()
+    return (AF_INET, AF_INET6) if GLOBAL in scopes else (AF_INET,)
+
+
+def datagram_socket(family: AddressFamily, port: int) -> socket.socket:
+    """A UDP socket bound to the port on all addresses of the family; raises OSError."""
+    door = socket.socket(family, socket.SOCK_DGRAM)
+    if family is AF_INET6:
+        door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    door.bind(("", port))
+    return door
+
+
+def shown(address: Address) -> str:
+    """``10.244.1.5:3001``, ``[fd00:244:0:1::5]:3001``."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 Opened = Callable[[Connection], None]
@@ -70,15 +100,15 @@ class Server:
         self._obey_signals()
 
     def listen(self, ports: Ports) -> None:
-        """Open all ports; raises OSError."""
+        """Open all ports in all families; raises OSError."""
         self._ports = ports
-        for port, opened, data in self._ports.streams:
-            door = socket.create_server(("", port), backlog=BACKLOG)
-            self._add(door, partial(self._accept, door, opened, data))
-        for port, answer in self._ports.datagrams:
-            door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            door.bind(("", port))
-            self._add(door, partial(self._datagram, door, answer))
+        for family in families():
+            for port, opened, data in self._ports.streams:
+                door = socket.create_server(("", port), family=family, backlog=BACKLOG)
+                self._add(door, partial(self._accept, door, opened, data))
+            for port, answer in self._ports.datagrams:
+                door = datagram_socket(family, port)
+                self._add(door, partial(self._datagram, door, answer))
 
     def refuse(self, seconds: float) -> None:
         """Stop listening for a while; connections that are open stay."""

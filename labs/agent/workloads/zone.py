@@ -1,10 +1,10 @@
 """Answers of the cluster's name server, as the Kubernetes DNS specification has them. Pure.
 
-    SERVICE.NAMESPACE.svc.cluster.local           A of the ClusterIP; headless: of all ready endpoints
+    SERVICE.NAMESPACE.svc.cluster.local           A, AAAA of the ClusterIP; headless: of all ready endpoints
     HOST.SERVICE.NAMESPACE.svc.cluster.local      A of one endpoint: its hostname, or 10-244-1-5
     _PORT._PROTOCOL.SERVICE.NAMESPACE.svc.…       SRV
-    10-244-1-5.NAMESPACE.pod.cluster.local        A of that address
-    5.0.96.10.in-addr.arpa                        PTR of a ClusterIP
+    10-244-1-5.NAMESPACE.pod.cluster.local        A of that address; fd00-244-0-1--5: AAAA
+    5.0.96.10.in-addr.arpa, ….d.f.ip6.arpa        PTR of a ClusterIP
 
 A name that is there without a record of the wanted type has no answers and no error (NODATA); a name that
 is not there is NXDOMAIN. There is no upstream: names outside the cluster are NXDOMAIN, too.
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from labs.agent.workloads.directory import Directory, Key, addresses
 
 Object = dict[str, Any]
-REVERSE = "in-addr.arpa"
+REVERSE = ("in-addr.arpa", "ip6.arpa")
+NIBBLES = 32  # labels of an IPv6 address
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ class Zone:
 
     def _look_up(self, name: str, type: str) -> Found:
         plain = name.rstrip(".").lower()
-        if plain.endswith("." + REVERSE):
-            return self._reverse(name, plain, type)
+        for suffix in REVERSE:
+            if plain.endswith("." + suffix):
+                return self._reverse(name, plain.removesuffix("." + suffix).split("."), type)
         if plain == self.domain:
             return Found()
         if not plain.endswith("." + self.domain):
@@ -123,10 +125,8 @@ class Zone:
         if addresses(service):
             targets = [(base, number, addresses(service)) for number in numbers]
         else:
-            targets = [
-                (f"{host}.{base}", number, [address])
-                for host, address, number in self._named(key, port, protocol)
-            ]
+            named = self._named(key, port, protocol)
+            targets = [(f"{host}.{base}", number, own) for (host, number), own in named.items()]
         found = Found(bool(targets))
         if type == "SRV":
             weight = 100 // max(len(targets), 1)
@@ -147,25 +147,24 @@ class Zone:
                 for address in endpoint["addresses"]:
                     yield endpoint.get("hostname") or dashed(address), address
 
-    def _named(self, key: Key, port: str, protocol: str) -> Iterator[tuple[str, str, int]]:
+    def _named(self, key: Key, port: str, protocol: str) -> dict[tuple[str, int], list[str]]:
+        """(host, number) of the port's endpoints, each with its addresses in all families."""
+        found: dict[tuple[str, int], list[str]] = {}
         for slice in self._directory.slices(key):
             for entry in slice.get("ports") or ():
                 if (entry.get("name") or "") == port and entry.get("protocol", "TCP") == protocol:
                     for host, address in self._of(slice, key):
-                        yield host, address, entry["port"]
+                        found.setdefault((host, entry["port"]), []).append(address)
+        return found
 
     def _pod(self, name: str, labels: list[str], type: str) -> Found:
         if len(labels) != 2:
             return Found(exists=not labels)
-        try:
-            address = str(IPv4Address(labels[0].replace("-", ".")))
-        except AddressValueError:
-            return NOTHING
-        return Found(answers=records(name, [address], type))
+        address = undashed(labels[0])
+        return Found(answers=records(name, [address], type)) if address else NOTHING
 
-    def _reverse(self, name: str, plain: str, type: str) -> Found:
-        text = ".".join(reversed(plain.removesuffix("." + REVERSE).split(".")))
-        key = self._directory.by_address(text)
+    def _reverse(self, name: str, labels: list[str], type: str) -> Found:
+        key = self._directory.by_address(forward(labels))
         if key is None:
             return NOTHING
         target = f"{key[1]}.{key[0]}.svc.{self.domain}."
@@ -181,3 +180,24 @@ def records(name: str, own: list[str], type: str) -> list[Record]:
 def dashed(address: str) -> str:
     """The name of an endpoint that has none: 10-244-1-5."""
     return address.replace(".", "-").replace(":", "-")
+
+
+def undashed(label: str) -> str:
+    """The address in the name of a pod; empty if there is none."""
+    for separator in ".:":
+        try:
+            return str(ip_address(label.replace("-", separator)))
+        except ValueError:
+            continue
+    return ""
+
+
+def forward(labels: list[str]) -> str:
+    """The address that the labels before ``in-addr.arpa`` or ``ip6.arpa`` say backwards."""
+    if len(labels) != NIBBLES:
+        return ".".join(reversed(labels))
+    digits = "".join(reversed(labels))
+    try:
+        return str(IPv6Address(":".join(digits[at : at + 4] for at in range(0, NIBBLES, 4))))
+    except ValueError:
+        return ""

@@ -43,6 +43,16 @@ def test_a_pod_keeps_its_address_over_a_restart_of_the_agent(tmp_path: Path) -> 
     assert Addresses(tmp_path, str(NET)).reserve("a") == first
 
 
+def test_two_ranges_share_a_folder_and_each_goes_its_own_way(tmp_path: Path) -> None:
+    both = Addresses(tmp_path, str(NET), 0), Addresses(tmp_path, "fd00:244:0:1::/64", 1)
+    both[1].reserve("only in one")
+    assert [one.reserve("a") for one in both] == ["10.244.1.2", "fd00:244:0:1::3"]
+    assert both[0].owners() == {"a": "10.244.1.2"}
+    both[0].release("a")
+    assert both[1].owners() == {"only in one": "fd00:244:0:1::2", "a": "fd00:244:0:1::3"}
+    assert [one.reserve("b") for one in both] == ["10.244.1.3", "fd00:244:0:1::4"]
+
+
 def test_a_released_address_is_given_out_last(tmp_path: Path) -> None:
     addresses = Addresses(tmp_path, str(NET))
     first = addresses.reserve("a")

@@ -56,13 +56,14 @@ def test_the_name_of_a_pod(spec: dict[str, Any], name: str) -> None:
 def test_a_pod_knows_itself_and_its_aliases() -> None:
     text = hosts(
         pod(hostname="db-0", subdomain="db", hostAliases=[{"ip": "1.2.3.4", "hostnames": ["x", "y"]}]),
-        "10.244.1.5",
+        ("10.244.1.5", "fd00:244:0:1::5"),
         "cluster.local",
     )
     assert "10.244.1.5\tdb-0.db.shop.svc.cluster.local\tdb-0\n" in text
+    assert "fd00:244:0:1::5\tdb-0.db.shop.svc.cluster.local\tdb-0\n" in text
     assert text.endswith("1.2.3.4\tx\ty\n")
 
 
 def test_a_pod_on_the_nodes_network_has_the_nodes_files(config: AgentConfig) -> None:
-    assert write(pod(hostNetwork=True), "192.168.56.11", config) == {}
-    assert write(pod(), "10.244.1.5", config).keys() == {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+    assert write(pod(hostNetwork=True), ["192.168.56.11"], config) == {}
+    assert write(pod(), ["10.244.1.5"], config).keys() == {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,17 @@ def test_a_node_says_who_and_where_it_is(config: AgentConfig) -> None:
     assert {"type": "InternalIP", "address": "192.168.56.10"} in found["status"]["addresses"]
     assert labels(config)["topology.kubernetes.io/zone"] == "zone-a"
     assert labels(config)["node-role.kubernetes.io/control-plane"] == ""
+
+
+def test_a_dual_stack_node_has_two_of_everything(config: AgentConfig) -> None:
+    found = node(replace(config, address6="fd00:56::10", pod_cidr6="fd00:244::/64"))
+    assert found["spec"]["podCIDR"] == "10.244.0.0/24"
+    assert found["spec"]["podCIDRs"] == ["10.244.0.0/24", "fd00:244::/64"]
+    assert [each["address"] for each in found["status"]["addresses"]] == [
+        "192.168.56.10",
+        "fd00:56::10",
+        "control-1",
+    ]
 
 
 def test_what_a_node_says_of_itself_is_true(config: AgentConfig) -> None:

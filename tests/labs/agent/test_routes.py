@@ -13,11 +13,11 @@ CIDRS = st.dictionaries(
 )
 
 
-def node(name: str, cidr: str, address: str) -> dict[str, Any]:
-    addresses = [{"type": "InternalIP", "address": address}] if address else []
+def node(name: str, cidrs: str, own: str) -> dict[str, Any]:
+    addresses = [{"type": "InternalIP", "address": address} for address in own.split()]
     return {
         "metadata": {"name": name},
-        "spec": {"podCIDRs": [cidr]},
+        "spec": {"podCIDRs": cidrs.split()},
         "status": {"addresses": [*addresses, {"type": "Hostname", "address": name}]},
     }
 
@@ -29,6 +29,16 @@ def test_every_other_node_with_an_address_gets_a_route() -> None:
         node("worker-3", "10.244.3.0/24", ""),
     ]
     assert wanted(nodes, "worker-1") == {"10.244.2.0/24": "192.168.56.12"}
+
+
+def test_each_family_goes_over_the_nodes_address_of_that_family() -> None:
+    both = node("worker-2", "10.244.2.0/24 fd00:244:0:2::/64", "192.168.56.12 fd00:56::12 fd00:56::99")
+    half = node("worker-3", "10.244.3.0/24 fd00:244:0:3::/64", "192.168.56.13")
+    assert wanted([both, half], "worker-1") == {
+        "10.244.2.0/24": "192.168.56.12",
+        "fd00:244:0:2::/64": "fd00:56::12",
+        "10.244.3.0/24": "192.168.56.13",
+    }
 
 
 @given(CIDRS, CIDRS)

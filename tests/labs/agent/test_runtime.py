@@ -10,7 +10,9 @@ from labs.agent.runtime import Frame, child_name, log_path, spawn
 from vm.spawn import Mount, Spawn
 
 POD: dict[str, Any] = {"metadata": {"name": "web-1", "namespace": "shop", "uid": "u"}, "spec": {}}
-FRAME = Frame(Sandbox("10.244.1.5", "/run/netns/cni-u"), (Mount("/a", "/b"),), {"PORT": "80"}, Path("/log"))
+FRAME = Frame(
+    Sandbox(("10.244.1.5",), "/run/netns/cni-u"), (Mount("/a", "/b"),), {"PORT": "80"}, Path("/log")
+)
 
 
 def started(**container: Any) -> Spawn:

@@ -10,7 +10,7 @@ from labs.agent.state import ContainerState, Ended
 from labs.agent.status import Facts, attempt_of, container_status, difference, phase, pod_status, recorded
 
 ID = "lab://uid/web/0"
-FACTS = Facts("192.168.56.11", "10.244.1.5", "2026-11-23T09:00:00Z")
+FACTS = Facts(("192.168.56.11",), ("10.244.1.5",), "2026-11-23T09:00:00Z")
 
 
 def state(kind: str, name: str = "web") -> ContainerState:
@@ -148,12 +148,19 @@ def test_a_patch_has_only_what_changed() -> None:
     assert all(entry["reason"] is None and entry["message"] is None for entry in patch["conditions"])
 
 
-def test_a_new_sandbox_replaces_the_old_address() -> None:
+@pytest.mark.parametrize("new", ["10.244.1.9", "10.244.1.50"])
+def test_a_new_sandbox_replaces_the_old_address(new: str) -> None:
     before = pod_status(pod(), FACTS, [state("ready")])
-    after = pod_status(
-        pod(**before), Facts("192.168.56.11", "10.244.1.9", FACTS.started_at), [state("ready")]
-    )
+    after = pod_status(pod(**before), Facts(("192.168.56.11",), (new,), FACTS.started_at), [state("ready")])
     assert difference(before, after) == {
-        "podIP": "10.244.1.9",
-        "podIPs": [{"ip": "10.244.1.9"}, {"ip": "10.244.1.5", "$patch": "delete"}],
+        "podIP": new,
+        "podIPs": [{"ip": new}, {"ip": "10.244.1.5", "$patch": "delete"}],
     }
+
+
+def test_a_dual_stack_pod_has_two_addresses_on_a_node_with_two() -> None:
+    facts = Facts(("192.168.56.11", "fd00:56::11"), ("10.244.1.5", "fd00:244:0:1::5"))
+    found = pod_status(pod(), facts, [state("ready")])
+    assert (found["hostIP"], found["podIP"]) == ("192.168.56.11", "10.244.1.5")
+    assert found["hostIPs"] == [{"ip": "192.168.56.11"}, {"ip": "fd00:56::11"}]
+    assert found["podIPs"] == [{"ip": "10.244.1.5"}, {"ip": "fd00:244:0:1::5"}]

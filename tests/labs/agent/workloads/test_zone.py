@@ -20,6 +20,7 @@ def endpoint(address: str, *, ready: bool = True, **fields: Any) -> dict[str, An
 
 HTTP = {"name": "http", "port": 80, "protocol": "TCP"}
 WEB = service("web", clusterIP="10.96.0.20", clusterIPs=["10.96.0.20"], ports=[HTTP])
+DUAL = service("dual", clusterIP="10.96.0.30", clusterIPs=["10.96.0.30", "fd00:96::30"], ports=[HTTP])
 DB = service("db", clusterIP="None", clusterIPs=["None"], ports=[HTTP])
 EMPTY = service("empty", clusterIP="None")
 EARLY = service("early", clusterIP="None", publishNotReadyAddresses=True)
@@ -40,18 +41,26 @@ def slice_of(name: str) -> dict[str, Any]:
     return {"metadata": metadata, "ports": [{**HTTP, "port": 8080}], "endpoints": ENDPOINTS}
 
 
+SECOND = slice_of("db")
+SECOND["metadata"]["name"] = "db-y"
+SECOND["endpoints"] = [endpoint("fd00:244:0:1::5", hostname="db-0"), endpoint("fd00:244:0:2::5")]
+
+
 @pytest.fixture(scope="module")
 def zone() -> Zone:
     directory = Directory()
-    for one in (WEB, DB, EMPTY, EARLY, OUT, IN, ROUND, TRIP):
+    for one in (WEB, DUAL, DB, EMPTY, EARLY, OUT, IN, ROUND, TRIP):
         directory.service(None, one)
     for name in ("db", "early"):
         directory.slice(None, slice_of(name))
+    directory.slice(None, SECOND)
     return Zone(directory)
 
 
 C = "cluster.local"
 DB0, DASHED = f"db-0.db.shop.svc.{C}.", f"10-244-2-5.db.shop.svc.{C}."
+DASHED6 = f"fd00-244-0-2--5.db.shop.svc.{C}."
+BACKWARDS = "0.3.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.9.0.0.0.0.d.f.ip6.arpa"
 NODATA: list[Any] = []
 
 
@@ -61,12 +70,21 @@ NODATA: list[Any] = []
         (f"web.shop.svc.{C}", "A", ["10.96.0.20"]),
         (f"WEB.Shop.svc.{C}.", "A", ["10.96.0.20"]),
         (f"web.shop.svc.{C}", "AAAA", NODATA),
+        (f"dual.shop.svc.{C}", "A", ["10.96.0.30"]),
+        (f"dual.shop.svc.{C}", "AAAA", ["fd00:96::30"]),
         (f"db.shop.svc.{C}", "A", ["10.244.1.5", "10.244.2.5"]),
+        (f"db.shop.svc.{C}", "AAAA", ["fd00:244:0:1::5", "fd00:244:0:2::5"]),
         (f"early.shop.svc.{C}", "A", ["10.244.1.5", "10.244.2.5", "10.244.2.6"]),
         (DB0, "A", ["10.244.1.5"]),
+        (DB0, "AAAA", ["fd00:244:0:1::5"]),
         (DASHED, "A", ["10.244.2.5"]),
+        (DASHED6, "AAAA", ["fd00:244:0:2::5"]),
         (f"_http._tcp.web.shop.svc.{C}", "SRV", [(0, 100, 80, f"web.shop.svc.{C}.")]),
-        (f"_http._tcp.db.shop.svc.{C}", "SRV", [(0, 50, 8080, DB0), (0, 50, 8080, DASHED)]),
+        (
+            f"_http._tcp.db.shop.svc.{C}",
+            "SRV",
+            [(0, 33, 8080, DB0), (0, 33, 8080, DASHED), (0, 33, 8080, DASHED6)],
+        ),
         (f"_http._tcp.web.shop.svc.{C}", "A", NODATA),
         (f"out.shop.svc.{C}", "A", ["example.org."]),
         (f"in.shop.svc.{C}", "A", [f"web.shop.svc.{C}.", "10.96.0.20"]),
@@ -74,6 +92,8 @@ NODATA: list[Any] = []
         (f"10-244-9-9.shop.pod.{C}", "A", ["10.244.9.9"]),
         ("20.0.96.10.in-addr.arpa", "PTR", [f"web.shop.svc.{C}."]),
         ("20.0.96.10.in-addr.arpa", "A", NODATA),
+        (f"fd00-244-0-9--9.shop.pod.{C}", "AAAA", ["fd00:244:0:9::9"]),
+        (BACKWARDS, "PTR", [f"dual.shop.svc.{C}."]),
         (f"shop.svc.{C}", "A", NODATA),
         (f"svc.{C}", "A", NODATA),
         (C, "A", NODATA),
@@ -100,6 +120,8 @@ def test_names_that_are_there(zone: Zone, name: str, type: str, expected: list[A
         f"nonsense.shop.pod.{C}",
         f"other.{C}",
         "21.0.96.10.in-addr.arpa",
+        BACKWARDS.replace("6.9", "7.9"),
+        BACKWARDS.replace("6.9", "x.9"),
         "web.shop",
         "example.org",
         "",
@@ -116,9 +138,11 @@ def test_names_that_lead_to_each_other_end(zone: Zone) -> None:
 
 def test_srv_brings_the_addresses_along(zone: Zone) -> None:
     found = zone.find(f"_http._tcp.db.shop.svc.{C}", "SRV")
-    assert {record.name: record.data for record in found.additional} == {
-        DB0: "10.244.1.5",
-        DASHED: "10.244.2.5",
+    assert {(record.name, record.type): record.data for record in found.additional} == {
+        (DB0, "A"): "10.244.1.5",
+        (DB0, "AAAA"): "fd00:244:0:1::5",
+        (DASHED, "A"): "10.244.2.5",
+        (DASHED6, "AAAA"): "fd00:244:0:2::5",
     }
 
 
