@@ -35,12 +35,23 @@ class Endpoint:
     terminating: bool
     zone: str = ""
     hostname: str = ""
+    for_zone: str = ""  # the hints: whose traffic it is to take first
+    for_node: str = ""
+
+    @property
+    def node(self) -> str:
+        """The node of the pod."""
+        return str(self.pod["spec"].get("nodeName", ""))
 
     def entry(self) -> Object:
         """The element of ``EndpointSlice.endpoints``."""
-        node = self.pod["spec"].get("nodeName", "")
         conditions = {"ready": self.ready, "serving": self.serving, "terminating": self.terminating}
-        extra = {"nodeName": node, "zone": self.zone, "hostname": self.hostname}
+        hints = {
+            field: [{"name": name}]
+            for field, name in (("forZones", self.for_zone), ("forNodes", self.for_node))
+            if name
+        }
+        extra = {"nodeName": self.node, "zone": self.zone, "hostname": self.hostname, "hints": hints}
         return {
             "addresses": [self.address],
             "conditions": conditions,

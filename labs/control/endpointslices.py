@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from labs.control import moments, subsets
-from labs.control.actions import Delete, Plan
+from labs.control.actions import Delete, Note, Plan
 from labs.control.endpoints import ZONE, endpoints
+from labs.control.hints import Shares, hinted, is_auto, shares_of_cpu
 from labs.control.labels import subset
 from labs.control.loop import Loop
 from labs.control.ownership import controller_uid
 from labs.control.slices import CONTROLLER, MANAGED_BY, SERVICE_NAME, Packing, pack
 from labs.control.world import World
 from labs.kube.client import Object
-from labs.kube.informer import Key
+from labs.kube.informer import Key, key
+
+DISABLED = "TopologyAwareHintsDisabled"
 
 
 class EndpointSlices(Loop):
@@ -30,8 +33,10 @@ class EndpointSlices(Loop):
     pace = 0.015  # seconds between two writes for one Service under load
 
     def follow(self) -> None:
-        """Services; their pods; their slices, should somebody else change them; the zones of nodes."""
+        """Services; their pods; their slices, should somebody else change them; zones and room of nodes."""
         self.source = random.Random()
+        self._shares: Shares = {}
+        self._hinted: dict[tuple[Key, str], str] = {}  # by Service and family: why there are no hints, or ""
         self.follow_own("Service")
         self.follow_children("EndpointSlice", "Service")
         self.world["Pod"].follow(self._pod_changed)
@@ -41,6 +46,7 @@ class EndpointSlices(Loop):
         """From the caches."""
         service = self.world["Service"].get(*key)
         if service is None or not has_selector(service):
+            self._hinted = {at: said for at, said in self._hinted.items() if at[0] != key}
             return Plan()
         plan = Plan()
         own = self._slices(service)
@@ -48,11 +54,25 @@ class EndpointSlices(Loop):
         pods = backends(self.world, service)
         zones = zones_of(self.world, pods)
         for family in families:
-            found = endpoints(service, pods, zones, family)
+            found = hinted(service, endpoints(service, pods, zones, family), self._shares)
             slices = [entry for entry in own if entry["addressType"] == family]
-            plan.do(*pack(Packing(service, family, found, slices, moments.now(), self.source)))
+            plan.do(*pack(Packing(service, family, found.endpoints, slices, moments.now(), self.source)))
+            plan.notes += self._news(service, family, found.problem)
         plan.do(*(Delete(entry) for entry in own if entry["addressType"] not in families))
         return plan
+
+    def _news(self, service: Object, family: str, problem: str) -> list[Note]:
+        """An Event when mode Auto begins to give hints, can give none, or is switched off."""
+        at, auto = (key(service), family), is_auto(service)
+        before = self._hinted.pop(at, None)
+        if auto:
+            self._hinted[at] = problem
+        if self._hinted.get(at) == before:
+            return []
+        said = problem or f"Topology Aware Hints has been {'enabled' if auto else 'disabled'}"
+        on = auto and not problem
+        reason, type = ("TopologyAwareHintsEnabled", "Normal") if on else (DISABLED, "Warning")
+        return [Note(service, reason, f"{said}, addressType: {family}", type)]
 
     def _slices(self, service: Object) -> list[Object]:
         namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
@@ -70,12 +90,15 @@ class EndpointSlices(Loop):
             self.queue.add(name)
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        """The zone of a node has changed: its pods' endpoints name another one."""
+        """Its pods' endpoints name another zone; or the zones have another share of all CPUs."""
         node = new or old
-        if node is None or _zone(old) == _zone(new):
-            return
-        for pod in self.world["Pod"].by("node", node["metadata"]["name"]):
-            self._pod_changed(None, pod)
+        if node is not None and _zone(old) != _zone(new):
+            for pod in self.world["Pod"].by("node", node["metadata"]["name"]):
+                self._pod_changed(None, pod)
+        if shares_of_cpu(self.world["Node"].objects.values()) != self._shares:
+            self._shares = shares_of_cpu(self.world["Node"].objects.values())
+            for service in self.world["Service"].by("auto", True):
+                self.queue.add(key(service))
 
 
 class Endpoints(Loop):

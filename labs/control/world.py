@@ -14,6 +14,7 @@ from labs.control import ownership
 from labs.control.actions import Action, Create
 from labs.control.cache import Cache, Index, uid
 from labs.control.events import EventRecorder
+from labs.control.hints import is_auto
 from labs.control.labels import selects, subset
 from labs.control.services import balanced
 from labs.control.writer import Writer
@@ -44,9 +45,13 @@ def _selector(service: Object) -> Iterable[Hashable]:
     return ((service["metadata"]["namespace"], *min(wanted.items())),) if wanted else ()
 
 
+def _auto(service: Object) -> Iterable[Hashable]:
+    return (True,) if is_auto(service) else ()
+
+
 INDEXES: dict[str, dict[str, Index]] = {
     "Pod": {"node": _node, "label": _labels, "namespace": _namespace},
-    "Service": {"selector": _selector, "balanced": balanced},
+    "Service": {"selector": _selector, "balanced": balanced, "auto": _auto},
     "EndpointSlice": {"label": _labels},
     "ReplicaSet": {"label": _labels, "namespace": _namespace},
     "DaemonSet": {"namespace": _namespace},
