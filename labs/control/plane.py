@@ -15,6 +15,7 @@ from labs.control.endpointslices import Endpoints, EndpointSlices
 from labs.control.garbage import Garbage
 from labs.control.loadbalancers import LoadBalancers
 from labs.control.loop import Loop, keep_running
+from labs.control.mirroring import Mirroring
 from labs.control.namespaces import Namespaces
 from labs.control.nodes import Nodes
 from labs.control.replicasets import ReplicaSets
@@ -31,6 +32,7 @@ LOOPS: tuple[type[Loop], ...] = (
     Scheduler,
     EndpointSlices,
     Endpoints,
+    Mirroring,
     LoadBalancers,
     Nodes,
     Namespaces,
