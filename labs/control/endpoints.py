@@ -100,6 +100,11 @@ def _endpoint(service: Object, pod: Object, at: str, zone: str) -> Endpoint:
     )
 
 
+def primary(service: Object) -> str:
+    """The Service's first family: the only one of its Endpoints, which are older than the second."""
+    return str((service["spec"].get("ipFamilies") or ["IPv4"])[0])
+
+
 def address(pod: Object, family: str) -> str:
     """The pod's address in a family, or empty."""
     status = pod.get("status") or {}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from labs.control import moments, subsets
 from labs.control.actions import Delete, Note, Plan
-from labs.control.endpoints import ZONE, endpoints
+from labs.control.endpoints import ZONE, endpoints, primary
 from labs.control.hints import Shares, hinted, is_auto, shares_of_cpu
 from labs.control.labels import subset
 from labs.control.loop import Loop
@@ -126,7 +126,7 @@ class Endpoints(Loop):
             return Plan([Delete(old)]) if old is not None and ours else Plan()
         if not has_selector(service):
             return Plan()
-        found = endpoints(service, backends(self.world, service), {})
+        found = endpoints(service, backends(self.world, service), {}, primary(service))
         return Plan(subsets.write(service, found, old, moments.now()))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:

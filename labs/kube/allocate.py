@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from labs.kube import families
 from labs.kube.fields import FieldError, invalid
 from labs.kube.objects import Key, Object, key
 
@@ -56,31 +57,36 @@ def pool(first: int, last: int, step: int, most: int) -> Pool:
 
 
 class Allocator:
-    """The addresses and ports in use, and by which Service."""
+    """The addresses and ports in use, and by which Service.
 
-    def __init__(self, cidr: str = "10.96.0.0/16", ports: tuple[int, int] = (30000, 32767)) -> None:
-        self._network = ipaddress.ip_network(cidr)
-        base = int(self._network.network_address)
-        self._addresses = pool(base + 1, base + self._network.num_addresses - 2, 16, 256)
+    ``cidrs`` is written as for ``--service-cluster-ip-range``: one range, or one a family with a comma
+    between them; the first family is the one of Services that do not say theirs.
+    """
+
+    def __init__(self, cidrs: str = "10.96.0.0/16", ports: tuple[int, int] = (30000, 32767)) -> None:
+        networks = [ipaddress.ip_network(cidr) for cidr in cidrs.split(",")]
+        self._networks = {f"IPv{network.version}": network for network in networks}
+        self._addresses = {family: _addresses_of(network) for family, network in self._networks.items()}
         self._ports = pool(*ports, 32, 128)
         self._holdings: dict[Key, Object] = {}
 
     @property
     def cidrs(self) -> tuple[str, ...]:
         """Where the addresses come from."""
-        return (str(self._network),)
+        return tuple(map(str, self._networks.values()))
 
     @property
     def first_address(self) -> str:
         """By convention the address of ``default/kubernetes``."""
-        return str(self._network[1])
+        return str(next(iter(self._networks.values()))[1])
 
     def hold(self, service: Object) -> None:
         """The Service has been stored: what it names is taken, what it named before is free."""
         at = key(service)
         self.release(at)
         self._holdings[at] = service
-        self._addresses.held.update(dict.fromkeys(_addresses(service), at))
+        for family, number in self._of(service):
+            self._addresses[family].held[number] = at
         self._ports.held.update(dict.fromkeys(_ports(service), at))
 
     def release(self, at: Key) -> None:
@@ -88,41 +94,51 @@ class Allocator:
         service = self._holdings.pop(at, None)
         if service is None:
             return
-        for address in _addresses(service):
-            self._addresses.held.pop(address, None)
+        for family, number in self._of(service):
+            self._addresses[family].held.pop(number, None)
         for port in _ports(service):
             self._ports.held.pop(port, None)
 
-    def assign(self, new: Object) -> list[FieldError]:
-        """Fill in address and ports of a Service, or say why it cannot have those it asks for."""
-        return [*self._assign_address(new), *self._assign_ports(new), *self._assign_health(new)]
+    def assign(self, new: Object, old: Object | None = None) -> list[FieldError]:
+        """Fill in families, addresses and ports of a Service, or say why it cannot have those it asks for."""
+        problems = families.decide(new, old, tuple(self._networks))
+        return problems or [*self._assign_addresses(new), *self._assign_ports(new), *self._assign_health(new)]
 
-    def _assign_address(self, service: Object) -> Iterator[FieldError]:
+    def _assign_addresses(self, service: Object) -> Iterator[FieldError]:
+        """One a family, in the families' order."""
         spec = service["spec"]
-        asked = spec.get("clusterIP")
-        if spec["type"] == "ExternalName" or asked == "None":
+        if spec["type"] == "ExternalName" or spec.get("clusterIP") == "None":
             return
-        if asked:
-            yield from self._address_problems(asked, key(service))
-            return
-        number = self._addresses.pick(set())
-        if number is None:
-            yield invalid("spec.clusterIPs", None, "failed to allocate IP: range is full")
-            return
-        spec["clusterIP"] = str(ipaddress.ip_address(number))
-        spec["clusterIPs"] = [spec["clusterIP"]]
+        addresses = list(spec.get("clusterIPs") or ())
+        for address in addresses:
+            yield from self._address_problems(address, spec, key(service))
+        for family in spec["ipFamilies"][len(addresses) :]:
+            number = self._addresses[family].pick(set())
+            if number is None:
+                yield invalid("spec.clusterIPs", None, "failed to allocate IP: range is full")
+                return
+            addresses.append(str(ipaddress.ip_address(number)))
+        spec["clusterIP"], spec["clusterIPs"] = addresses[0], addresses
 
-    def _address_problems(self, asked: str, at: Key) -> Iterator[FieldError]:
-        number = int(ipaddress.ip_address(asked))
-        if number not in self._addresses:
+    def _address_problems(self, asked: str, spec: Object, at: Key) -> Iterator[FieldError]:
+        family, number = families.family_of(asked), int(ipaddress.ip_address(asked))
+        if family not in self._addresses:
+            return  # from when the cluster had two families; ``families`` has let it pass
+        if number not in self._addresses[family]:
             rule = (
                 f"failed to allocate IP {asked}: the provided IP ({asked}) is not in the valid range. "
-                f"The range of valid IPs is {self._network}"
+                f"The range of valid IPs is {self._networks[family]}"
             )
-            yield invalid("spec.clusterIPs", [asked], rule)
-        elif not self._addresses.is_free_for(number, at):
+            yield invalid("spec.clusterIPs", spec["clusterIPs"], rule)
+        elif not self._addresses[family].is_free_for(number, at):
             rule = f"failed to allocate IP {asked}: provided IP is already allocated"
-            yield invalid("spec.clusterIPs", [asked], rule)
+            yield invalid("spec.clusterIPs", spec["clusterIPs"], rule)
+
+    def _of(self, service: Object) -> Iterator[tuple[str, int]]:
+        """Family and number of its addresses, as far as this cluster has the family."""
+        for address in service["spec"].get("clusterIPs") or ():
+            if address not in ("", "None") and (family := families.family_of(address)) in self._addresses:
+                yield family, int(ipaddress.ip_address(address))
 
     def _assign_ports(self, service: Object) -> Iterator[FieldError]:
         spec = service["spec"]
@@ -169,9 +185,10 @@ class Allocator:
         spec["healthCheckNodePort"] = chosen
 
 
-def _addresses(service: Object) -> list[int]:
-    found = service["spec"].get("clusterIPs") or ()
-    return [int(ipaddress.ip_address(address)) for address in found if address not in ("", "None")]
+def _addresses_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Pool:
+    """All but the first, which names the network, and IPv4's last, its broadcast address."""
+    base, last = int(network.network_address), int(network[-1])
+    return pool(base + 1, last - 1 if network.version == 4 else last, 16, 256)
 
 
 def _ports(service: Object) -> list[int]:

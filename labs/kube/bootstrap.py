@@ -26,8 +26,7 @@ def bootstrap(registry: Registry, address: str, port: int, ca: str) -> None:
     for state in list(registry.store.list("Namespace")):
         if not state.obj["metadata"].get("deletionTimestamp"):
             furnish(registry, state.obj["metadata"]["name"], ca)
-    cidrs = {"metadata": {"name": SERVICE_CIDR}, "spec": {"cidrs": list(registry.allocator.cidrs)}}
-    _ensure(registry, "ServiceCIDR", cidrs)
+    _tell_ranges(registry)
     for kind, obj in _api_service(registry.allocator.first_address, address, port):
         _ensure(registry, kind, obj)
 
@@ -37,6 +36,15 @@ def furnish(registry: Registry, namespace: str, ca: str) -> None:
     _ensure(registry, "ServiceAccount", {"metadata": {"name": "default", "namespace": namespace}})
     certificate = {"metadata": {"name": ROOT_CA, "namespace": namespace}, "data": {"ca.crt": ca}}
     _ensure(registry, "ConfigMap", certificate)
+
+
+def _tell_ranges(registry: Registry) -> None:
+    """The ServiceCIDR; nobody may change it, so a cluster that became dual-stack has it made anew."""
+    spec = {"cidrs": list(registry.allocator.cidrs)}
+    old = registry.store.get("ServiceCIDR", ("", SERVICE_CIDR))
+    if old is not None and old.obj["spec"] != spec:
+        registry.remove(KINDS["ServiceCIDR"], old.obj)
+    _ensure(registry, "ServiceCIDR", {"metadata": {"name": SERVICE_CIDR}, "spec": spec})
 
 
 def _api_service(cluster_ip: str, address: str, port: int) -> list[tuple[str, Object]]:

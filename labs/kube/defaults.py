@@ -7,7 +7,6 @@ are those of ``pkg/apis/*/v1/defaults.go``.
 from __future__ import annotations
 
 import base64
-import ipaddress
 
 from labs.kube.objects import Object
 
@@ -118,7 +117,7 @@ def _items(items: list[Object] | None) -> None:
 
 
 def service(obj: Object) -> None:
-    """A Service, but for its address and node ports, which ``allocate`` gives."""
+    """A Service, but for its families, addresses and node ports: those ``families`` and ``allocate`` give."""
     spec = obj.setdefault("spec", {})
     _fill(spec, {"type": "ClusterIP", "sessionAffinity": "None"})
     if spec["sessionAffinity"] == "ClientIP":
@@ -144,19 +143,10 @@ def _cluster_service(spec: Object) -> None:
         spec.setdefault("externalTrafficPolicy", "Cluster")
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
-    _fill(spec, {"ipFamilyPolicy": "SingleStack"})
     if spec.get("clusterIPs") and not spec.get("clusterIP"):
         spec["clusterIP"] = spec["clusterIPs"][0]
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
         spec["clusterIPs"] = [spec["clusterIP"]]
-    spec.setdefault("ipFamilies", [_family(spec.get("clusterIP", ""))])
-
-
-def _family(address: str) -> str:
-    try:
-        return f"IPv{ipaddress.ip_address(address).version}"
-    except ValueError:
-        return "IPv4"
 
 
 def _workload(obj: Object) -> Object:

@@ -61,7 +61,7 @@ class Registry:
         at = (target.namespace, obj["metadata"]["name"])
         if self.store.get(kind.kind, at):
             raise already_exists(kind, at[1])
-        self._allocate(kind, obj)
+        self._allocate(kind, obj, None)
         state = self.keep(obj, dry_run)
         if not dry_run and kind.kind in self.when_created:
             self.when_created[kind.kind](state.obj)
@@ -81,7 +81,7 @@ class Registry:
         else:
             errors += [*rules.validate(obj), *rules.validate_update(obj, old.obj)]
         self._check(kind, obj, errors)
-        self._allocate(kind, obj)
+        self._allocate(kind, obj, old.obj)
         if rules.counts_generations and _is_new_generation(kind.kind, obj, old.obj):
             obj["metadata"]["generation"] = old.obj["metadata"].get("generation", 0) + 1
         if obj == old.obj:
@@ -111,9 +111,9 @@ class Registry:
             self.allocator.hold(state.obj)
         return state
 
-    def _allocate(self, kind: Kind, obj: Object) -> None:
+    def _allocate(self, kind: Kind, obj: Object, old: Object | None) -> None:
         if kind.kind == "Service":
-            self._check(kind, obj, self.allocator.assign(obj))
+            self._check(kind, obj, self.allocator.assign(obj, old))
 
     @staticmethod
     def _check(kind: Kind, obj: Object, errors: list[FieldError]) -> None:

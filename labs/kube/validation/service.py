@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from labs.kube import metadata
 from labs.kube.fields import FieldError, duplicate, forbidden, invalid, required
 from labs.kube.objects import Object, dig
-from labs.kube.validation import balancer, values
+from labs.kube.validation import balancer, clusterips, values
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 EXTERNAL = ("LoadBalancer", "NodePort")
@@ -31,7 +31,7 @@ def validate(service: Object) -> Iterator[FieldError]:
     if spec["type"] == "ExternalName":
         yield from _external_name(spec)
     else:
-        yield from _addresses(spec)
+        yield from clusterips.validate(spec)
 
 
 def _ports(spec: Object) -> Iterator[FieldError]:
@@ -107,29 +107,7 @@ def _external_name(spec: Object) -> Iterator[FieldError]:
             yield forbidden(f"spec.{field}", "may not be set for ExternalName services")
 
 
-def _addresses(spec: Object) -> Iterator[FieldError]:
-    addresses = spec.get("clusterIPs") or []
-    if addresses and addresses[0] != spec.get("clusterIP"):
-        yield invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`")
-    if len(addresses) > 1 or "IPv6" in spec.get("ipFamilies", ()):
-        number = spec.get("ipFamilies", []).index("IPv6") if "IPv6" in spec.get("ipFamilies", ()) else 1
-        yield invalid(f"spec.ipFamilies[{number}]", "IPv6", "not configured on this cluster")
-    if spec.get("ipFamilyPolicy") == "RequireDualStack":
-        rule = "this cluster is not configured for dual-stack services"
-        yield invalid("spec.ipFamilyPolicy", "RequireDualStack", rule)
-    for number, address in enumerate(addresses):
-        if address != "None":
-            yield from values.address(f"spec.clusterIPs[{number}]", address)
-        elif spec["type"] in EXTERNAL:
-            rule = f"may not be set to 'None' for {spec['type']} services"
-            yield invalid(f"spec.clusterIPs[{number}]", "None", rule)
-
-
 def validate_update(new: Object, old: Object) -> Iterator[FieldError]:
-    """A Service keeps its address for life, unless it had or gets none of its own (ExternalName)."""
+    """What was decided once."""
     yield from balancer.unchanged(new["spec"], old["spec"])
-    before, after = old["spec"].get("clusterIPs") or [], new["spec"].get("clusterIPs") or []
-    if "ExternalName" in (new["spec"]["type"], old["spec"]["type"]):
-        return
-    if before and before != after:
-        yield invalid("spec.clusterIPs[0]", after, "may not change once set")
+    yield from clusterips.validate_update(new, old)

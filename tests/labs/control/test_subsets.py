@@ -1,6 +1,6 @@
 import pytest
 
-from labs.control.endpoints import endpoints
+from labs.control.endpoints import endpoints, primary
 from labs.control.subsets import is_ours, write
 
 
@@ -9,7 +9,7 @@ def show(world):
     """Bring the Endpoints of a Service up to date; the actions."""
 
     def run(service):
-        found = endpoints(service, world.all("Pod"), {})
+        found = endpoints(service, world.all("Pod"), {}, primary(service))
         old = next(iter(world.all("Endpoints")), None)
         actions = write(service, found, old, world.now)
         world.perform(actions)
@@ -37,6 +37,16 @@ def test_addresses_are_sorted_as_numbers(world, objects, show):
         objects.set_ready(objects.pod(f"web-{last}", node="n"), podIP=f"10.244.1.{last}")
     show(objects.service())
     assert addresses(world) == ["10.244.1.9", "10.244.1.10", "10.244.1.100"]
+
+
+@pytest.mark.parametrize(
+    ("families", "expected"), [(["IPv4", "IPv6"], "10.244.1.2"), (["IPv6", "IPv4"], "fd00:244:0:1::2")]
+)
+def test_of_two_families_the_services_first_is_shown(world, objects, show, families, expected):
+    both = [{"ip": "10.244.1.2"}, {"ip": "fd00:244:0:1::2"}]
+    objects.set_ready(objects.pod("a", node="n"), podIP="10.244.1.2", podIPs=both)
+    show(objects.service(ipFamilies=families))
+    assert addresses(world) == [expected]
 
 
 def test_ports_without_a_name_have_no_field_for_it(world, objects, show):

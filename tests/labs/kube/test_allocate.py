@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labs.kube import defaults
 from labs.kube.allocate import Allocator, pool
 
 
 def service(name: str, type_: str = "NodePort", **spec: Any) -> dict[str, Any]:
     ports = [{"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"}]
-    return {"metadata": {"namespace": "d", "name": name}, "spec": {"type": type_, "ports": ports, **spec}}
+    made = {"metadata": {"namespace": "d", "name": name}, "spec": {"type": type_, "ports": ports, **spec}}
+    defaults.service(made)
+    return made
 
 
 def held(one: dict[str, Any]) -> list[Any]:

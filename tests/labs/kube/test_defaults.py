@@ -85,8 +85,6 @@ def test_a_services_defaults_depend_on_its_type() -> None:
         "type": "ClusterIP",
         "sessionAffinity": "None",
         "internalTrafficPolicy": "Cluster",
-        "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack",
         "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
     }
     assert balanced["sessionAffinityConfig"] == {"clientIP": {"timeoutSeconds": 10800}}

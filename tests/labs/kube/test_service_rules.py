@@ -85,13 +85,9 @@ def test_what_is_right_passes(spec: dict[str, Any]) -> None:
             "must be greater than 0 and less than 86400",
         ),
         (
-            {"ipFamilies": ["IPv6"]},
-            'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster',
-        ),
-        (
-            {"ipFamilyPolicy": "RequireDualStack"},
-            'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": '
-            "this cluster is not configured for dual-stack services",
+            {"ipFamilyPolicy": "Both"},
+            'spec.ipFamilyPolicy: Unsupported value: "Both": supported values: '
+            '"PreferDualStack", "RequireDualStack", "SingleStack"',
         ),
         (
             {"healthCheckNodePort": 30000},
