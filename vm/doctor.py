@@ -14,7 +14,7 @@ from pathlib import Path
 from vm import host
 from vm.errors import HostCannot
 from vm.host import Found
-from vm.needs import DEFAULT_MODE, KERNEL_NEEDS, MODES, Need
+from vm.needs import DEFAULT_MODE, DUAL_STACK_NEEDS, KERNEL_NEEDS, MODES, Need
 from vm.probe import STEPS, Outcome, attempt, search_path
 
 PACKAGES = Path(__file__).parent / "packages.txt"
@@ -154,6 +154,15 @@ def require_programs(findings: Sequence[Finding] = ()) -> None:
             f"programs of these packages are missing: {', '.join(missing)}",
             f"`sudo apt-get install {' '.join(missing)}`; `lab doctor` says what each is for",
         )
+
+
+def require_dual_stack() -> None:
+    """Raise HostCannot, with the cure, if this kernel refuses IPv6; what cannot be tried says nothing."""
+    outcomes = attempt({need.name: need.probe for need in DUAL_STACK_NEEDS})
+    for need in DUAL_STACK_NEEDS:
+        code, said = outcomes.get(need.name, (0, ""))
+        if code:
+            raise HostCannot(f"`--dual-stack` needs {need.name}, and this kernel refuses: {said}", need.cure)
 
 
 def kernel_findings(

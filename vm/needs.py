@@ -30,6 +30,13 @@ class Need:
     modes: tuple[str, ...] = MODES
 
 
+IPV6 = (
+    "a kernel without `ipv6.disable=1` on its command line (`cat /proc/cmdline`), and "
+    "`sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0`; "
+    "without `--dual-stack` the lab needs no IPv6"
+)
+
+
 def rule(table: str, chain: str, words: str) -> str:
     """A probe that appends one rule, to a destination that no probe sends to (TEST-NET-1, RFC 5737)."""
     return f"iptables -w -t {table} -A {chain} -d 192.0.2.1 {words}"
@@ -48,6 +55,25 @@ TRACE = (
     "kill $monitor; grep -q raw:OUTPUT /run/trace || { echo 'no trace of a packet was printed'; false; }; }"
 )
 
+DUAL_STACK_NEEDS = (
+    Need(
+        "IPv6",
+        "`lab up --dual-stack`: second addresses, routes",
+        IPV6,
+        "ip link add v0 type veth peer name v1 && ip link set v0 up && "
+        "ip address add 2001:db8::1/64 dev v0 nodad && ip route add 2001:db8:1::/64 via 2001:db8::2 && "
+        "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
+        (),
+    ),
+    Need(
+        "IPv6: NAT",
+        "`lab up --dual-stack`: Services",
+        probe="ip6tables -w -t nat -A OUTPUT -p tcp -d 2001:db8::1 -j DNAT --to [2001:db8::2]:80 && "
+        "ip6tables -w -t nat -A POSTROUTING -d 2001:db8::1 -j MASQUERADE --random-fully && "
+        "ip6tables -w -A OUTPUT -d 2001:db8::1 -j REJECT",
+        modes=(),
+    ),
+)
 KERNEL_NEEDS = (
     Need(
         "links",
@@ -146,4 +172,5 @@ KERNEL_NEEDS = (
         ),
         modes=("nftables",),
     ),
+    *DUAL_STACK_NEEDS,
 )

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from vm import doctor
 from vm.doctor import PACKAGES, Finding, Report, examine, kernel_findings, package_findings
+from vm.errors import HostCannot
 from vm.needs import KERNEL_NEEDS, MODES, Need
 from vm.probe import STEPS, Outcome
 
@@ -62,6 +64,21 @@ def test_namespaces_without_rights_have_the_cure_of_user_namespaces() -> None:
         kernel_findings({"user namespaces": (0, ""), **changes}, cure), "network, mount, PID namespaces"
     )
     assert found.cure == "the cure of this host"
+
+
+def test_a_kernel_without_ipv6_says_so_at_once_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = (2, "RTNETLINK answers: Operation not supported")
+    monkeypatch.setattr(doctor, "attempt", lambda _: {"IPv6": refused})
+    with pytest.raises(HostCannot, match="needs IPv6, and this kernel refuses: RTNETLINK") as caught:
+        doctor.require_dual_stack()
+    assert "ipv6.disable=1" in caught.value.cure
+
+
+def test_a_kernel_with_ipv6_may_have_a_dual_stack_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(doctor, "attempt", lambda probes: asked.extend(probes) or {})
+    doctor.require_dual_stack()
+    assert asked == ["IPv6", "IPv6: NAT"]
 
 
 def test_needs_with_one_cure_share_a_line() -> None:
