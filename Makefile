@@ -7,7 +7,7 @@ PYTEST := .venv/bin/python -P -m pytest --numprocesses 2 --dist loadfile
 SETUP  := PYTHON='$(PYTHON)' sh vm/setup.sh
 MAKEFLAGS += --no-print-directory
 
-.PHONY: up setup check test live bench
+.PHONY: up setup check test live labs bench
 
 up:
 	@$(SETUP) requirements.lock
@@ -29,6 +29,9 @@ test: setup
 
 live: setup
 	@$(PYTEST) -m live
+
+labs: setup
+	@SEEDS=5 .venv/bin/python -P -m pytest tests/content tests/live/test_labs.py
 
 bench: setup
 	@.venv/bin/python -P tests/bench/bench.py

@@ -30,6 +30,7 @@ SHORTEST_HASH = 4
 COARSEST = Fraction(
     1, 200
 )  # an answer further off than this is no rounding of the value, whatever its digits
+MOST_PODS = 1000  # behind a Service; 1/1000 is the smallest chance that a fraction is looked for
 
 
 def words(value: Any) -> list[str]:
@@ -96,16 +97,21 @@ class Share:
         """Is this `actual`, rounded (or cut) to the places given? A fraction must be within 10⁻⁶.
 
         10⁻⁶ because the kernel keeps a probability as a whole number of 2⁻³¹ parts (1/3 is printed
-        0.33333333349), and the next fraction that a learner could mean is far away.
+        0.33333333349), and the next fraction that a learner could mean is far away. Of that fraction too a
+        rounding is right: who predicts 0.1666666667 is not told that the kernel has 0.16666666651.
         """
         if self.places is None:
             return abs(self.value - actual) <= Fraction(1, 10**6)
-        scale = 10**self.places
-        rounded = {
-            Fraction(math.floor(actual * scale + Fraction(1, 2)), scale),
-            Fraction(math.floor(actual * scale), scale),
-        }
+        meant = (actual, actual.limit_denominator(MOST_PODS))
+        rounded = {each for chance in meant for each in _rounded(chance, self.places)}
         return self.value in rounded and abs(self.value - actual) < COARSEST
+
+
+def _rounded(chance: Fraction, places: int) -> set[Fraction]:
+    """A chance to so many places, rounded and cut."""
+    scale = 10**places
+    cut = Fraction(math.floor(chance * scale), scale)
+    return {cut, Fraction(math.floor(chance * scale + Fraction(1, 2)), scale)}
 
 
 def share(text: str) -> Share | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -40,23 +40,6 @@ def load(folder: Path) -> dict[str, Callable[..., None]]:
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {name: each for name, each in vars(module).items() if facts(each)}
-
-
-def mistaken(template: str, right: Sequence[str]) -> str:
-    """An answer of a ``wrong/`` file, made from the words of the right one.
-
-    ``{0}``, ``{1}``, … are its words, ``{all}`` all of them, ``{rest}`` all but the first, ``{same}`` the
-    first in the place of each, ``{reversed}`` and ``{shifted}`` (the first at the end) all in another order.
-    """
-    orders = {
-        "all": right,
-        "rest": right[1:],
-        "same": [*right[:1]] * len(right),
-        "reversed": right[::-1],
-        "shifted": [*right[1:], *right[:1]],
-    }
-    spare = [""] * 16  # a template may name more words than an answer of fewer pods has
-    return template.format(*right, *spare, **{name: " ".join(order) for name, order in orders.items()})
 
 
 @dataclass(frozen=True)

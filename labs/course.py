@@ -1,12 +1,13 @@
 """The course: which labs there are, and what each is made of.
 
 A lab is a folder ``content/NN-slug/`` of plain files, written with the article's own values; this module is
-the one place that knows where it lies (in an installed package beside the code, in a checkout at the top).
-What it gives out is a lab's text with a variant's values in it.
+the one place that knows where it lies (in an installed package beside the code, in a checkout at the top, or
+where a teacher's ``$LAB_CONTENT`` says). What it gives out is a lab's text with a variant's values in it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,18 +21,35 @@ from labs.errors import CourseError, UnknownName
 from labs.variants import Values, Variant
 
 LABEL = "kube-proxy-lab/lab"
+CONTENT = "LAB_CONTENT"  # a teacher's own folder of labs
+FOLDERS = "[0-9][0-9]-*"
 Object = dict[str, Any]
+
+ANSWERS = {
+    "nothing": "the cluster is judged, not an answer",
+    "word": "a name or another single word",
+    "number": "a whole number, decimal or 0x…",
+    "address": "an IP address",
+    "endpoints": "addresses with a port, in any order",
+    "chain": "a chain's name",
+    "chains": "names of chains, in order",
+    "shares": "probabilities, in order",
+    "pairs": "NAME=VALUE, in any order",
+    "counts": "NAME=NUMBER, as `sort | uniq -c` prints them",
+}
+"""What an answer is made of. The proof of a lab mutates right answers by this (tests/content/proof)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing asked; `untouched` is how it ends right after `lab start`."""
+    """One thing asked; `answer` is a word of ANSWERS, `untouched` how it ends right after `lab start`."""
 
     name: str
     title: str
     points: int
     hints: tuple[str, ...]
     untouched: str = "failed"
+    answer: str = "nothing"
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,12 @@ class Lab:
 
 
 def content() -> Path:
-    """The folder of the labs: beside the code in an installed package, else the checkout's."""
+    """The folder of the labs: ``$LAB_CONTENT``, else the course that came with the code."""
+    return _chosen(Path(os.environ[CONTENT])) if CONTENT in os.environ else shipped()
+
+
+def shipped() -> Path:
+    """The course that came with the code: beside it in an installed package, else the checkout's."""
     here = Path(__file__).parent
     for folder in (here / "content", here.parent / "content"):
         if folder.is_dir():
@@ -107,10 +130,16 @@ def content() -> Path:
     )
 
 
+def _chosen(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise CourseError(f"${CONTENT} is {folder}, which is no folder", f"make it, or unset {CONTENT}")
+    return folder.absolute()
+
+
 @cache
 def labs() -> tuple[Lab, ...]:
     """All labs, by number."""
-    return tuple(read(folder) for folder in sorted(content().glob("[0-9][0-9]-*")) if folder.is_dir())
+    return tuple(read(folder) for folder in sorted(content().glob(FOLDERS)) if folder.is_dir())
 
 
 def find(number: int) -> Lab:
@@ -150,6 +179,10 @@ def _lab(folder: Path, found: Mapping[str, Any]) -> Lab:
 
 
 def _task(given: Mapping[str, Any]) -> Task:
-    return Task(
-        given["name"], given["title"], int(given["points"]), tuple(given["hints"]), given["untouched"]
-    )
+    answer = given["answer"]
+    if answer not in ANSWERS:
+        raise ValueError(
+            f"task {given['name']}: answer is `{answer}`, but must be one of {', '.join(ANSWERS)}"
+        )
+    about = (given["name"], given["title"], int(given["points"]), tuple(given["hints"]))
+    return Task(*about, given["untouched"], answer)

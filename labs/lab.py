@@ -125,3 +125,11 @@ def solve(n: int, show: bool) -> int:
     from labs import lessons
 
     return lessons.solve(n, show)
+
+
+def new_lab(slug: str) -> str:
+    """Make the folder of a lab that is yet to be written."""
+    from labs import newlab
+
+    folder = newlab.make(slug)
+    return f"{folder} is a small lab that works. Write on: content/README.md tells how."

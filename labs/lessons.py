@@ -18,6 +18,7 @@ from checker.report import Record
 from labs import config, course, results, stage, variants
 from labs.course import Lab
 from labs.errors import CourseError
+from labs.progress import Progress, summary
 from labs.running import enter, here
 from labs.show import Section, look, say
 from labs.workspace import Desk
@@ -26,13 +27,16 @@ from vm.command import Completed
 
 KEPT = ("HOME", "LANG", "PATH", "TERM", "TZ", "NO_COLOR")  # what the grader sees of the environment
 GRADING = 120.0  # seconds; a check retries until the cluster has converged, within a deadline of its own
+SOLVE, OFF = "LAB_SOLVE", ("off", "no", "0")  # how a teacher switches `lab solve` off
 LOOK_AGAIN = 2.0  # seconds between two looks of `lab check --watch`
 
 
 def labs_list() -> Section:
     """The labs and how far the learner is."""
-    rows = [(str(lab.number), lab.title, f"{lab.minutes} min", _progress(lab)) for lab in course.labs()]
-    return Section(header=("lab", "title", "time", "points"), rows=rows, note="\nBegin with `lab start N`.")
+    shown = [Progress.of(lab, _desk(lab)) for lab in course.labs()]
+    head = ("lab", "title", "time", "mode", "points", "")
+    rows = [(str(each.lab.number), each.lab.title, *each.cells()) for each in shown]
+    return Section(header=head, rows=rows, note=f"\n{summary(shown)}")
 
 
 def start(n: int, seed: int | None) -> str:
@@ -112,13 +116,21 @@ def reset(n: int) -> str:
 
 
 def solve(n: int, show: bool) -> int:
-    """Do the lab from its solution, through the commands that a learner has."""
+    """Do the lab from its solution, through a learner's commands; or show it, once it has passed."""
+    if os.environ.get(SOLVE, "").lower() in OFF:
+        raise CourseError(f"your teacher has switched `lab solve` off ({SOLVE})", f"`lab hint {n}` helps")
     lab = course.find(n)
-    variant = _desk(lab).variant()
+    desk = _desk(lab)
+    variant = desk.variant()
     if variant is None:
         raise CourseError(f"lab {n} has not been started", f"`lab start {n}`")
     script = lab.solution(variant)
     if show:
+        if not desk.passed():
+            raise CourseError(
+                f"lab {n} has not passed yet: its model way is shown once all {lab.points} points are yours",
+                f"`lab check {n}` shows what is missing, `lab hint {n}` helps",
+            )
         say(script)
         return 0
     here()
@@ -161,13 +173,6 @@ def _write(record: Record, *, json: bool, junit: str) -> None:
         say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False))
     else:
         say(results.text(record, look(sys.stdout)))
-
-
-def _progress(lab: Lab) -> str:
-    desk = _desk(lab)
-    if desk.variant() is None:
-        return f"– of {lab.points}"
-    return f"{desk.last().get('points', 0)} of {lab.points}"
 
 
 def _user() -> str:

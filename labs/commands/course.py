@@ -64,6 +64,12 @@ def solve(given: Given) -> int:
     return lab.solve(given.n, given.show)
 
 
+def new_lab(given: Given) -> int:
+    """Make the folder of a lab that is yet to be written."""
+    say(lab.new_lab(given.slug))
+    return 0
+
+
 def at(given: Given) -> None:
     """Hand the chosen workspace on through the environment, so that processes started from here agree."""
     if given.workspace:
@@ -138,5 +144,12 @@ COMMANDS = (
         "lab solve 3 --show",
         solve,
         (N, argument("--show", action="store_true", help="only show the commands"), WHERE),
+    ),
+    Command(
+        "new-lab",
+        "for teachers: a folder for a lab of your own, which works already",
+        "lab new-lab 12-source-ranges",
+        new_lab,
+        (argument("slug", metavar="NN-SLUG", help="the folder's name: a number and a few words"),),
     ),
 )

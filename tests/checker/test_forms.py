@@ -202,3 +202,9 @@ def test_anything_at_all_has_words_and_no_form_raises(value):
         forms.whole(word)
         forms.names_chain(word, CHAIN, [CHAIN, EXT])
     forms.pairs(value, str.isdigit)
+
+
+def test_a_prediction_with_more_places_than_the_kernel_keeps_means_its_value():
+    kernel = Fraction(round(2**31 / 6), 2**31)  # printed 0.16666666651
+    assert forms.share("0.1666666667").means(kernel)
+    assert not forms.share("0.1666686667").means(kernel)

@@ -1,21 +1,15 @@
-"""Lab 3 on paper: what is right passes, each typical mistake gets its message, nothing is given away."""
+"""Lab 3 on paper: worlds that are hard to bring about on a cluster. tests/live/test_labs.py is its proof."""
 
 import re
 
 import pytest
-import yaml
 
 from checker.answers import Answers
-from checker.forms import words
 from checker.outcomes import Outcome
-from checker.trial import Trial, mistaken
+from checker.trial import Trial
 from labs import course
 
 LAB = course.find(3)
-WRONG = {
-    file.stem: yaml.safe_load(file.read_text()) for file in sorted((LAB.folder / "wrong").glob("*.yaml"))
-}
-CASES = [(task, case) for task, cases in WRONG.items() for case in cases]
 
 
 def outcomes(verdicts):
@@ -43,73 +37,6 @@ def test_points_of_the_checks_are_those_of_their_tasks(lesson):
         summed[check.task] += check.points
     assert summed == given
     assert sum(given.values()) == 20
-
-
-def test_every_task_has_three_typical_mistakes_at_least():
-    few = [task.name for task in LAB.tasks if len(WRONG.get(task.name, ())) < 3]
-    assert few == []
-
-
-def test_every_check_has_a_mistake_that_makes_it_fail(lesson):
-    failed = {name for _, case in CASES for name in case["fails"]}
-    assert {check.name for check in lesson.trial().checks} - failed == set()
-
-
-def made_wrong(lesson, task, case):
-    """The answers and the world of a case: one answer, or the world, is not as it should be."""
-    answers = lesson.right()
-    if "answer" in case:
-        answers[task] = mistaken(LAB.values.substitute(case["answer"], lesson.drawn), lesson.tokens(task))
-    pods = case.get("pods", "grown")
-    moments = {"probabilities": lesson.paper("scaled").evidence(), "shares": lesson.paper("grown").evidence()}
-    if "answer" in case:
-        moments[task] = lesson.paper(case.get("answered", pods)).evidence()
-    return answers, pods, moments
-
-
-@pytest.mark.parametrize(("task", "case"), CASES, ids=[f"{task}: {case['mistake']}" for task, case in CASES])
-def test_a_typical_mistake_fails_with_its_message(article, task, case):
-    answers, pods, moments = made_wrong(article, task, case)
-    verdicts = article.judge(answers, pods=pods, moments=moments)
-    failed = [name for name in article.check_of(task) if verdicts[name].outcome is Outcome.FAILED]
-    assert failed == case["fails"]
-    said = [f"{verdicts[name].expected} | {verdicts[name].found} | {verdicts[name].next}" for name in failed]
-    assert any(case["says"] in each for each in said), said
-
-
-def secrets(lesson):
-    """What a message may not say: every word of a right answer that differs from lab to lab."""
-    told = set(map(str, lesson.variant.values.values())) | {"none", "iptables", "0"}
-    every = {word.lower() for answer in lesson.right().values() for word in words(answer)}
-    constant = {"kube-services", "kube-nodeports", "kube-postrouting", "0x4000", "1", "200"}
-    return every - {word.lower() for word in told} - constant
-
-
-@pytest.mark.parametrize(("task", "case"), CASES, ids=[f"{task}: {case['mistake']}" for task, case in CASES])
-def test_no_message_contains_an_answer_that_the_learner_did_not_give(lesson, task, case):
-    answers, pods, moments = made_wrong(lesson, task, case)
-    verdicts = lesson.judge(answers, pods=pods, moments=moments)
-    for name in lesson.check_of(task):
-        said = f"{verdicts[name].expected} {verdicts[name].found} {verdicts[name].next}".lower()
-        given = {word.lower() for word in words(answers.get(task))}
-        assert {secret for secret in secrets(lesson) - given if holds(said, secret)} == set()
-
-
-def holds(text, secret):
-    return re.search(rf"(?<![\w./-]){re.escape(secret)}(?![\w/-])", text) is not None
-
-
-def test_neither_lesson_nor_hints_nor_solution_contain_an_answer(any_lesson):
-    drawn = any_lesson.drawn
-    texts = {"lesson": LAB.lesson(drawn), "solution": LAB.solution(drawn)}
-    texts |= {f"hints of {task.name}": " ".join(LAB.hints(task.name, drawn)) for task in LAB.tasks}
-    found = {
-        (name, secret)
-        for name, text in texts.items()
-        for secret in secrets(any_lesson)
-        if holds(text.lower(), secret)
-    }
-    assert found == set()
 
 
 def test_a_hop_whose_pod_was_replaced_is_stale_and_not_just_wrong(lesson):

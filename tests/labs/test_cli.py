@@ -102,6 +102,7 @@ ASKS = [
     ("mode iptables", ("mode", "iptables", [], "")),
     ("mode nftables --node a --node b", ("mode", "nftables", ["a", "b"], "")),
     ("solve 3 --show", ("solve", 3, True)),
+    ("new-lab 12-source-ranges", ("new_lab", "12-source-ranges")),
 ]
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from labs import course
-from labs.errors import CourseError, UnknownName
+from labs.errors import UnknownName
 
 
 def test_lab_3_is_there_with_all_its_parts():
@@ -13,14 +13,6 @@ def test_lab_3_is_there_with_all_its_parts():
     assert lab.slug == "03-iptables-chains"
     assert (lab.minutes, lab.mode, lab.points) == (30, "iptables", 20)
     assert len(lab.tasks) >= 8
-
-
-@pytest.mark.parametrize("lab", course.labs(), ids=lambda lab: lab.slug)
-def test_every_task_has_two_hints_and_a_promise(lab):
-    for task in lab.tasks:
-        assert len(task.hints) == 2, task.name
-        assert task.untouched in ("failed", "blocked")
-        assert task.points > 0
 
 
 def test_an_unknown_lab_is_answered_with_those_there_are():
@@ -44,29 +36,6 @@ def test_the_stage_carries_the_labs_label_and_the_variants_values():
     service = objects[2]
     assert service["metadata"]["namespace"] == "eks-prod-1-parcels-ns"
     assert service["spec"]["ports"][0] == {"port": 80, "targetPort": 3735, "nodePort": 30922}
-
-
-def test_lessons_have_thin_cells_and_name_a_machine_for_every_command():
-    import jupytext
-
-    for lab in course.labs():
-        cells = jupytext.reads(lab.lesson(lab.variant(0)), fmt="md:myst").cells
-        code = [cell.source for cell in cells if cell.cell_type == "code"]
-        assert code[0] == "%load_ext labs.notebook"
-        assert max(len(source.splitlines()) for source in code) <= 12
-        for source in code[1:]:
-            assert source.startswith(("%%on ", "answer(", "check(", "hint(")), source
-
-
-@pytest.mark.parametrize(
-    "text", ["", "title: x\n", "- a\n", "title: [\n", "title: x\nabout: y\nminutes: many\n"], ids=repr
-)
-def test_a_lab_that_cannot_be_read_is_named_with_the_reason(tmp_path, text):
-    folder = tmp_path / "09-broken"
-    folder.mkdir()
-    (folder / "lab.yaml").write_text(text)
-    with pytest.raises(CourseError, match=r"09-broken.lab\.yaml does not describe a lab"):
-        course.read(folder)
 
 
 def test_a_copy_of_a_lab_is_the_same_lab_anywhere(tmp_path):

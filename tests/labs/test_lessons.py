@@ -44,7 +44,7 @@ def test_an_empty_answer_is_refused_with_the_hint() -> None:
     assert caught.value.cure == "`lab hint 3 mode` helps to find one"
 
 
-@pytest.mark.parametrize("verb", [lambda: lessons.solve(3, True), lambda: lessons.judge(3)])
+@pytest.mark.parametrize("verb", [lambda: lessons.solve(3, False), lambda: lessons.judge(3)])
 def test_a_lab_must_be_started_first(verb: object) -> None:
     assert callable(verb)
     with pytest.raises(CourseError, match="lab 3 has not been started") as caught:
@@ -71,3 +71,23 @@ def test_an_answer_without_a_cluster_is_recorded_and_said_so(home: Path) -> None
 def test_under_sudo_the_lab_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "ada")
     assert lessons._user() == "ada"
+
+
+def test_the_model_way_is_shown_once_the_lab_has_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    desk = lessons._desk(LAB)
+    desk.start(LAB.variant(0))
+    with pytest.raises(CourseError, match="its model way is shown once all 20 points are yours") as caught:
+        lessons.solve(3, True)
+    assert "`lab check 3`" in caught.value.cure
+    desk.keep({"outcome": "passed", "points": 20})
+    assert lessons.solve(3, True) == 0
+    assert "# --- hops" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_a_teacher_may_switch_solving_off(monkeypatch: pytest.MonkeyPatch, show: bool) -> None:
+    lessons._desk(LAB).start(LAB.variant(0))
+    monkeypatch.setenv("LAB_SOLVE", "off")
+    with pytest.raises(CourseError, match="your teacher has switched `lab solve` off") as caught:
+        lessons.solve(3, show)
+    assert caught.value.cure == "`lab hint 3` helps"
