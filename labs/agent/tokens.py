@@ -1,7 +1,8 @@
-"""Service account tokens for pods, asked of the API (TokenRequest) and kept until they grow old.
+"""Service account tokens for pods, asked of the API (TokenRequest).
 
-The kubelet asks for one token a pod, bound to it; here the pods of a service account on a node share one,
-so that fifty new pods cost one request.
+The kubelet asks for one token a pod, bound to it; here the pods of a service account that begin together on
+a node share one, so that fifty new pods cost one request. For no longer: the account of this name may have
+been deleted and made again, and a token is its own account's only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from labs.kube.client import Client
 
 Object = dict[str, Any]
 LIFETIME = 3607  # seconds, as in the volume that the API server adds to pods
-FRESH = 0.8  # a token is renewed when this part of its life is over, as the kubelet does
+SHARED = 1.0  # seconds in which pods that begin get the same token
 
 
 class Tokens:
@@ -26,7 +27,7 @@ class Tokens:
         self._one = asyncio.Lock()
 
     async def get(self, namespace: str, account: str, source: Object) -> str:
-        """A token with enough life left; raises ApiError."""
+        """A token; raises ApiError."""
         audience = source.get("audience", "")
         key = (namespace, account, audience)
         async with self._one:
@@ -35,7 +36,7 @@ class Tokens:
                 return token
             seconds = source.get("expirationSeconds") or LIFETIME
             token = await self._request(namespace, account, audience, seconds)
-            self._kept[key] = (token, time.monotonic() + seconds * FRESH)
+            self._kept[key] = (token, time.monotonic() + SHARED)
             return token
 
     async def _request(self, namespace: str, account: str, audience: str, seconds: int) -> str:

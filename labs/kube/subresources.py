@@ -23,6 +23,9 @@ from labs.kube.target import Target
 from labs.kube.tokens import ISSUER, Keyring, service_account
 
 SHORTEST, USUAL = 600, 3600  # seconds a service account's token lives at least, and unless asked otherwise
+IN_PODS, EXTENDED = 3607, 365 * 24 * 3600
+"""A pod's token is asked for with the odd number and really lives for a year, so that programs that read it
+once go on working: as the real server does (``--service-account-extend-token-expiration``)."""
 Handler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 
 
@@ -119,7 +122,7 @@ class Subresources:
         audiences = tuple(spec.get("audiences") or (ISSUER,))
         user = service_account(target.namespace, target.name, account.obj["metadata"]["uid"])
         status = {
-            "token": self._keyring.issue(user, seconds, audiences),
+            "token": self._keyring.issue(user, EXTENDED if seconds == IN_PODS else seconds, audiences),
             "expirationTimestamp": now(seconds),
         }
         metadata = {"name": target.name, "namespace": target.namespace, "creationTimestamp": now()}
