@@ -1,8 +1,9 @@
-"""What is added to a pod, or refused, when it is created, besides defaults: the built-in admission plug-ins.
+"""What is added to a new object, or refused, besides defaults: the built-in admission plug-ins.
 
 ServiceAccount: an account, and its token as the projected volume that ``kubectl describe pod`` shows.
 DefaultTolerationSeconds: five minutes on a node that is not ready or cannot be reached.
 Priority: the numbers that a pod without a class has; class names are taken as they are.
+DefaultIngressClass: an Ingress that names no class gets the one that is marked as the default.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ TOKEN_SECONDS = 3607  # the real server's value, by which it knows its own volum
 ROOT_CA = "kube-root-ca.crt"  # the ConfigMap in every namespace
 TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 TOLERATED_SECONDS = 300
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -31,6 +34,22 @@ def admit_pod(store: Store, pod: Object) -> None:
     _tolerations(spec)
     spec.setdefault("priority", PRIORITIES.get(spec.get("priorityClassName", ""), 0))
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def admit_ingress(store: Store, ingress: Object) -> None:
+    """Name the default class; of several the newest is meant, as in Kubernetes."""
+    spec = ingress.setdefault("spec", {})
+    named = CLASS_ANNOTATION in (ingress["metadata"].get("annotations") or {})
+    if named or spec.get("ingressClassName") is not None:
+        return
+    classes = [each.obj["metadata"] for each in store.list("IngressClass")]
+    marked = [each for each in classes if (each.get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
+    marked.sort(key=lambda each: each["name"])
+    if marked:
+        spec["ingressClassName"] = max(marked, key=lambda each: each["creationTimestamp"])["name"]
+
+
+ADMISSION = {"Ingress": admit_ingress, "Pod": admit_pod}
 
 
 def _service_account(store: Store, pod: Object, spec: Object) -> None:

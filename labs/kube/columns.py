@@ -200,6 +200,28 @@ def _owner(obj: Object) -> str:
     return f"{controller['kind'].lower()}{'.' if group else ''}{group}/{controller['name']}"
 
 
+def _hosts(ingress: Object) -> str:
+    """As many as fit in a cell; a rule without a host is for all."""
+    rules = ingress["spec"].get("rules") or ()
+    hosts = [str(rule["host"]) for rule in rules if rule.get("host")]
+    more = len(hosts) - MAX_ENDPOINTS
+    shown = ",".join(hosts[:MAX_ENDPOINTS]) or "*"
+    return f"{shown} + {more} more..." if more > 0 else shown
+
+
+def _balancers(ingress: Object) -> str:
+    given = dig(ingress, "status", "loadBalancer", "ingress") or ()
+    return ",".join(str(one.get("ip") or one.get("hostname")) for one in given)
+
+
+def _parameters(obj: Object) -> str:
+    found = dig(obj, "spec", "parameters")
+    if not found:
+        return NONE
+    group = f".{found['apiGroup']}" if found.get("apiGroup") else ""
+    return f"{found.get('kind')}{group}/{found.get('name')}"
+
+
 def _last_seen(event: Object) -> str:
     times = (event.get("lastTimestamp"), dig(event, "series", "lastObservedTime"), event.get("eventTime"))
     return since(next((one for one in times if one), event.get("firstTimestamp")))
@@ -278,6 +300,20 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("First Seen", _first_seen, wide=True),
         Column("Count", at("count", default=1), wide=True),
         Column("Name", NAME.cell, wide=True),
+    ),
+    "Ingress": (
+        NAME,
+        Column("Class", at("spec", "ingressClassName")),
+        Column("Hosts", _hosts),
+        Column("Address", _balancers),
+        Column("Ports", lambda obj: "80, 443" if dig(obj, "spec", "tls") else "80"),
+        AGE,
+    ),
+    "IngressClass": (
+        NAME,
+        Column("Controller", at("spec", "controller", default="")),
+        Column("Parameters", _parameters),
+        AGE,
     ),
     "ServiceCIDR": (NAME, Column("CIDRs", lambda obj: listed(obj["spec"].get("cidrs") or ())), AGE),
     "Lease": (NAME, Column("Holder", at("spec", "holderIdentity", default="")), AGE),

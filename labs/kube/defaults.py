@@ -200,6 +200,13 @@ def endpoint_slice(obj: Object) -> None:
         _fill(port, {"name": "", "protocol": "TCP"})
 
 
+def ingress_class(obj: Object) -> None:
+    """An IngressClass."""
+    parameters = obj.setdefault("spec", {}).get("parameters")
+    if parameters:
+        parameters.setdefault("scope", "Cluster")
+
+
 def namespace(obj: Object) -> None:
     """A Namespace: its name as a label, and the finalizer that has its contents deleted first."""
     metadata = obj["metadata"]

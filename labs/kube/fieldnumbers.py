@@ -30,6 +30,17 @@ MESSAGES = {
     "V1ServicePort": "name protocol port targetPort nodePort appProtocol",
     "V1ServiceStatus": "loadBalancer",
     "V1LoadBalancerStatus": "ingress",
+    "V1Ingress": "metadata spec status",
+    "V1IngressSpec": "defaultBackend tls rules ingressClassName",
+    "V1IngressBackend": "3:resource service",
+    "V1IngressServiceBackend": "name port",
+    "V1ServiceBackendPort": "name number",
+    "V1IngressTLS": "hosts secretName",
+    "V1IngressRule": "host http",
+    "V1HTTPIngressRuleValue": "paths",
+    "V1HTTPIngressPath": "path 3:pathType 2:backend",
+    "V1IngressStatus": "loadBalancer",
+    "V1IngressLoadBalancerStatus": "ingress",
     "V1SessionAffinityConfig": "clientIP",
     "V1ClientIPConfig": "timeoutSeconds",
     "V1Deployment": "metadata spec status",
@@ -70,6 +81,8 @@ MESSAGES = {
     "V1SelfSubjectRulesReviewSpec": "namespace",
     "V1SubjectRulesReviewStatus": "resourceRules nonResourceRules incomplete evaluationError",
 }
+# Fields that lie one message deeper: Go embeds a structure of that one field, which JSON does not show.
+EMBEDDED = frozenset({("V1IngressRule", "http")})
 # Go pointers: a zero of these was said, not left out.
 SAID_WHEN_ZERO = frozenset(
     {"automountServiceAccountToken", "expirationSeconds", "gracePeriodSeconds", "immutable", "replicas"}

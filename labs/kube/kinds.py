@@ -119,6 +119,14 @@ ROWS = (
     Kind("Lease", "leases", "coordination.k8s.io"),
     Kind("EndpointSlice", "endpointslices", "discovery.k8s.io"),
     Kind(
+        "Ingress",
+        "ingresses",
+        "networking.k8s.io",
+        short_names=("ing",),
+        subresources=("status",),
+    ),
+    Kind("IngressClass", "ingressclasses", "networking.k8s.io", namespaced=False),
+    Kind(
         "ServiceCIDR",
         "servicecidrs",
         "networking.k8s.io",
@@ -132,7 +140,6 @@ LEFT_OUT = {
     "cronjobs": "there are no batch kinds; `kubectl run` starts a single pod",
     "customresourcedefinitions": "kinds cannot be added",
     "horizontalpodautoscalers": "there are no metrics; use `kubectl scale`",
-    "ingresses": "use a Service of type NodePort or LoadBalancer",
     "jobs": "there are no batch kinds; `kubectl run --restart=Never` starts a single pod",
     "networkpolicies": "nothing enforces them here",
     "persistentvolumeclaims": "pods have hostPath and emptyDir volumes",

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from labs.kube.fieldnumbers import SAID_WHEN_ZERO, fields
+from labs.kube.fieldnumbers import EMBEDDED, SAID_WHEN_ZERO, fields
 from labs.kube.schema import Type, model
 from labs.kube.status import StatusError
 
@@ -80,10 +80,11 @@ def _message(text: bytes, name: str) -> dict[str, Any]:
         raise _unknown(f"messages of the type {name}")
     known = model(name).fields
     result: dict[str, Any] = {}
-    for number, value in _read(text):
+    for number, found in _read(text):
         if number not in names:
             raise _unknown(f"field {number} of {name}")
         field = names[number]
+        value = dict(_read(found)).get(1, b"") if (name, field) in EMBEDDED else found
         type_ = known[field].type
         if type_.form == "list" and type_.item is not None:
             result.setdefault(field, []).append(_value(value, type_.item))

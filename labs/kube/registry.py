@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 
 from labs.kube import metadata
-from labs.kube.admission import admit_pod
+from labs.kube.admission import ADMISSION
 from labs.kube.allocate import Allocator
 from labs.kube.fields import FieldError
 from labs.kube.kinds import KINDS, Kind
@@ -54,10 +54,11 @@ class Registry:
         if rules.counts_generations:
             obj["metadata"]["generation"] = 1
         rules.default(obj)
-        if kind.kind == "Pod":
-            admit_pod(self.store, obj)
+        if kind.kind in ADMISSION:
+            ADMISSION[kind.kind](self.store, obj)
         rules.on_create(obj)
-        self._check(kind, obj, [*metadata.validate(kind, obj), *rules.validate(obj)])
+        checks = (metadata.validate(kind, obj), rules.validate(obj), rules.validate_create(obj))
+        self._check(kind, obj, [error for errors in checks for error in errors])
         at = (target.namespace, obj["metadata"]["name"])
         if self.store.get(kind.kind, at):
             raise already_exists(kind, at[1])

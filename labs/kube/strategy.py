@@ -12,7 +12,7 @@ from labs.kube import defaults, servicetypes
 from labs.kube.fields import FieldError
 from labs.kube.objects import Object
 from labs.kube.quality import quality
-from labs.kube.validation import balancer, data, pod, service, workloads
+from labs.kube.validation import balancer, data, ingress, pod, service, workloads
 
 Change = Callable[[Object], None]
 Transition = Callable[[Object, Object], None]
@@ -36,6 +36,7 @@ class Strategy:
     on_create: Change = _nothing  # after defaulting; the status an object is born with
     on_update: Transition = _nothing  # (new, old), after defaulting
     validate: Check = _fine
+    validate_create: Check = _fine  # what only a new one must meet
     validate_update: Comparison = _fine  # (new, old): what must not change
     validate_status: Check = _fine  # of a write to the subresource ``status``
     counts_generations: bool = False
@@ -79,6 +80,19 @@ STRATEGIES: dict[str, Strategy] = {
         counts_generations=True,
     ),
     "Event": Strategy(validate=data.event),
+    "Ingress": Strategy(
+        on_create=_born(loadBalancer={}),
+        validate=ingress.ingress,
+        validate_create=ingress.ingress_create,
+        validate_status=balancer.ingress_status,
+        counts_generations=True,
+    ),
+    "IngressClass": Strategy(
+        default=defaults.ingress_class,
+        validate=ingress.ingress_class,
+        validate_update=ingress.ingress_class_update,
+        counts_generations=True,
+    ),
     "Namespace": Strategy(default=defaults.namespace, on_create=_born(phase="Active")),
     "Node": Strategy(validate_update=data.node_update, keeps_status=True),
     "Pod": Strategy(

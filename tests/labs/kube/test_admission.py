@@ -76,3 +76,19 @@ def test_the_quality_of_service_follows_from_requests_and_limits(
     container = {"name": "app", "image": "echo", "resources": resources}
 
     assert create(registry, make, make.pod("web", containers=[container]))["status"]["qosClass"] == quality
+
+
+def test_an_ingress_without_a_class_gets_the_default_one(registry: Registry, make: Any) -> None:
+    def ingress(name: str) -> dict[str, Any]:
+        backend = {"service": {"name": "web", "port": {"number": 80}}}
+        return dict(make.obj("Ingress", name, spec={"defaultBackend": backend}))
+
+    assert "ingressClassName" not in create(registry, make, ingress("early"))["spec"]
+    for name, said in (("alb", "true"), ("other", "false")):
+        made = make.obj("IngressClass", name, spec={"controller": "example.com/controller"})
+        made["metadata"]["annotations"] = {"ingressclass.kubernetes.io/is-default-class": said}
+        create(registry, make, made)
+    assert create(registry, make, ingress("late"))["spec"]["ingressClassName"] == "alb"
+    old = ingress("old")
+    old["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "nginx"}
+    assert "ingressClassName" not in create(registry, make, old)["spec"]

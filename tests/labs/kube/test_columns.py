@@ -43,6 +43,31 @@ TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "echo:1"}], "nodeSe
             ["one", "ExternalName", "<none>", "example.com", "<none>", "5m", "<none>"],
         ),
         (
+            "Ingress",
+            {
+                "spec": {
+                    "ingressClassName": "alb",
+                    "rules": [{"host": f"{name}.example"} for name in "abcd"],
+                    "tls": [{}],
+                },
+                "status": {"loadBalancer": {"ingress": [{"ip": "192.168.56.201"}]}},
+            },
+            [
+                "one",
+                "alb",
+                "a.example,b.example,c.example + 1 more...",
+                "192.168.56.201",
+                "80, 443",
+                "5m",
+            ],
+        ),
+        ("Ingress", {"spec": {"rules": [{"http": {}}]}}, ["one", "<none>", "*", "", "80", "5m"]),
+        (
+            "IngressClass",
+            {"spec": {"controller": "a.b/c", "parameters": {"kind": "K", "apiGroup": "g.h", "name": "n"}}},
+            ["one", "a.b/c", "K.g.h/n", "5m"],
+        ),
+        (
             "Deployment",
             {
                 "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE},

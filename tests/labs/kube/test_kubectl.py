@@ -134,6 +134,19 @@ def test_a_deployment_is_exposed_with_the_ports_of_its_containers(api: Any) -> N
     assert 30000 <= port["nodePort"] <= 32767
 
 
+def test_an_ingress_is_created_listed_and_described(api: Any) -> None:
+    api.kubectl(
+        "create", "ingress", "shop", "--class=alb", "--rule=shop.example/cart*=web:80", "--rule=/=web:http"
+    )
+    spec = api.get("ingress", "shop")["spec"]
+    kinds = [rule["http"]["paths"][0]["pathType"] for rule in spec["rules"]]
+    assert (spec["ingressClassName"], kinds) == ("alb", ["Prefix", "Exact"])
+    assert "shop.example" in api.kubectl("get", "ing", "shop").stdout
+    told = api.kubectl("describe", "ingress", "shop").stdout
+    assert "Ingress Class:    alb" in told
+    assert "/cart   web:80" in told
+
+
 def test_pods_are_listed_with_the_columns_of_the_real_server(api: Any) -> None:
     api.kubectl("run", "listed", "--image=echo", "--labels=run=listed", "--", "--http", "80")
 
