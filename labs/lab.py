@@ -43,6 +43,13 @@ def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report:
     return modes.mode(wanted, nodes=nodes, scheduler=scheduler, report=report)
 
 
+def modes_list() -> Section:
+    """Which node runs which proxy mode."""
+    from labs import modes
+
+    return modes.listing()
+
+
 def environment(shell: str) -> str:
     """Commands for `eval` that make kubectl and lab work in the shell."""
     from labs import entry

@@ -10,13 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from labs import config
+from labs import config, kernelmodules
 from labs.errors import LabError, UnknownName
-from labs.proxy.ipvs import needs
 from labs.rollout import Rollout, Wish
 from labs.running import here
-from labs.show import Progress
-from vm.errors import HostCannot
+from labs.show import Progress, Section
 from vm.inventory import Inventory
 from vm.machine import Machine
 
@@ -30,15 +28,36 @@ def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report:
             raise UnknownName("cluster node", name, there)
     if wanted == "ipvs":
         _require_ipvs(running, nodes or there, scheduler)
-    asyncio.run(_switch(config.home().kubeconfig, Wish(wanted, frozenset(nodes), scheduler), there, report))
-    wrong = [f"{name}: {found}" for name, found in of_nodes(running, nodes or there) if found != wanted]
+    wish = Wish(wanted, frozenset(nodes), scheduler)
+    asyncio.run(_switch(config.home().kubeconfig, wish, there, report))
+    _require(running, wanted, nodes or there)
+    if nodes:
+        return f"kube-proxy runs in {wanted} mode on {', '.join(nodes)}."
+    return f"Every node's kube-proxy runs in {wanted} mode."
+
+
+def begin(wanted: str, report: Progress) -> None:
+    """kube-proxy as every cluster has it at first, in this mode; changes nothing where it is so already."""
+    running = here()
+    there = [node.name for node in running.plan.cluster_nodes]
+    if wanted == "ipvs":
+        _require_ipvs(running, there, "")
+    right = all(found == wanted for _, found in of_nodes(running))
+    asyncio.run(_begin(config.home().kubeconfig, wanted, there, report, right=right))
+    _require(running, wanted, there)
+
+
+def listing() -> Section:
+    """Which node runs which mode."""
+    return Section(header=("node", "mode"), rows=of_nodes(here()), note="\n`lab mode M` changes it.")
+
+
+def _require(running: Inventory, wanted: str, names: Sequence[str]) -> None:
+    wrong = [f"{name}: {found}" for name, found in of_nodes(running, names) if found != wanted]
     if wrong:
         raise LabError(
             f"not every node runs {wanted} ({', '.join(wrong)})", "/var/log/kube-proxy.log there says why"
         )
-    if nodes:
-        return f"kube-proxy runs in {wanted} mode on {', '.join(nodes)}."
-    return f"Every node's kube-proxy runs in {wanted} mode."
 
 
 def of_nodes(running: Inventory, names: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
@@ -58,21 +77,24 @@ def reported(machine: Machine) -> str:
 def require_here(wanted: str, *, root: bool) -> None:
     """Raise HostCannot if a cluster that is yet to be made on this host could not run this mode."""
     if wanted == "ipvs":
-        facts = needs.here()
-        _refuse(needs.missing(needs.Facts(facts.loaded, not root, facts.module, facts.scheduler), "rr"))
+        kernelmodules.require_here(root=root)
 
 
 def _require_ipvs(running: Inventory, nodes: Sequence[str], scheduler: str) -> None:
-    for name in nodes:
-        _refuse(needs.available(running.machine(name), scheduler))
-
-
-def _refuse(missing: needs.Missing | None) -> None:
-    if missing is not None:
-        raise HostCannot(missing.why, missing.cure)
+    kernelmodules.require_on([running.machine(name) for name in nodes], scheduler)
 
 
 async def _switch(kubeconfig: Path, wish: Wish, nodes: Sequence[str], report: Progress) -> None:
     async with Rollout.at(kubeconfig, nodes, report) as rollout:
         await rollout.fulfil(wish)
-    report("every node has finished its first sync")
+    whose = f"kube-proxy on {' and '.join(sorted(wish.nodes))}" if wish.nodes else "every node"
+    report(f"{whose} has finished its first sync")
+
+
+async def _begin(
+    kubeconfig: Path, wanted: str, nodes: Sequence[str], report: Progress, *, right: bool
+) -> None:
+    async with Rollout.at(kubeconfig, nodes, report) as rollout:
+        if not (right and await rollout.is_as_made(wanted)):
+            await rollout.begin(wanted)
+    report(f"kube-proxy runs in {wanted} mode on every node")

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from labs import proxyconfig, proxysets, readiness
+from labs import addons, proxyconfig, proxysets, readiness
 from labs.kube.client import ApiError, Object
 from labs.proxysets import CONFIG, NAME, NAMESPACE, RESTARTED, Division
 from labs.show import Progress
@@ -53,8 +53,7 @@ class Rollout:
 
     async def fulfil(self, wish: Wish) -> None:
         """Returns when every pod that has to do with it is ready; raises LabError or ApiError."""
-        found = (await self._client.list("DaemonSet", NAMESPACE, labels=f"k8s-app={NAME}"))["items"]
-        before = Division.read(found)
+        before = Division.read(await self._daemonsets())
         text = await self._config(CONFIG)
         if not wish.nodes:
             await self._shrink(before, Division())
@@ -70,6 +69,39 @@ class Rollout:
         if after.nodes != before.nodes:
             await self._restart(after)
         await self._ready(NAME)
+
+    async def is_as_made(self, mode: str) -> bool:
+        """Whether kube-proxy is configured as every cluster has it, in this mode, and runs on every node."""
+        if Division.read(await self._daemonsets()).nodes or not await self._is_whole():
+            return False
+        return await self._config(CONFIG) == addons.configuration(mode)
+
+    async def _is_whole(self) -> bool:
+        """Whether all its objects are there, and a ready pod a node."""
+        maps = (await self._client.list("ConfigMap", NAMESPACE))["items"]
+        there = {each["metadata"]["name"] for each in (*maps, *await self._daemonsets())}
+        missing = readiness.not_ready(self._watched.proxies(), len(self._nodes), "kube-proxy pod")
+        return {CONFIG, NAME} <= there and not missing
+
+    async def begin(self, mode: str) -> None:
+        """kube-proxy as every cluster has it, in this mode, whatever has been done to it; as `fulfil`."""
+        before = Division.read(await self._daemonsets())
+        whole = await self._is_whole()
+        await self._shrink(before, Division())
+        if whole:
+            await self._edit(CONFIG, addons.configuration(mode))
+            await self._restart(Division())
+        else:
+            await self._anew(mode)
+        await self._ready(NAME)
+
+    async def _anew(self, mode: str) -> None:
+        """All of kube-proxy's objects, as the cluster got them first. Its rules stay in force meanwhile."""
+        await self._remove(NAME)
+        await self._watched.until(lambda: self._still_there(dict.fromkeys(self._nodes, NAME)))
+        await self._delete("ConfigMap", CONFIG)
+        await addons.ensure(self._client, mode, ("kube-proxy",))
+        self._report(f'kubectl create -f kube-proxy.yaml    # mode: "{mode}"')
 
     async def _shrink(self, before: Division, after: Division) -> None:
         """No pods any more where another DaemonSet will have its own."""
@@ -123,12 +155,19 @@ class Rollout:
 
     async def _remove(self, name: str) -> None:
         for kind in ("DaemonSet", "ConfigMap"):
-            try:
-                await self._client.delete(kind, name, NAMESPACE)
-            except ApiError as error:
-                if error.reason != "NotFound":
-                    raise
+            await self._delete(kind, name)
         self._report(f"kubectl -n {NAMESPACE} delete daemonset,cm {name}")
+
+    async def _delete(self, kind: str, name: str) -> None:
+        try:
+            await self._client.delete(kind, name, NAMESPACE)
+        except ApiError as error:
+            if error.reason != "NotFound":
+                raise
+
+    async def _daemonsets(self) -> list[Object]:
+        found = await self._client.list("DaemonSet", NAMESPACE, labels=f"k8s-app={NAME}")
+        return [each for each in found["items"] if "deletionTimestamp" not in each["metadata"]]
 
     async def _config(self, name: str) -> str:
         return str((await self._client.get("ConfigMap", name, NAMESPACE))["data"]["config"])
@@ -141,8 +180,7 @@ class Rollout:
         """Wait until each node of this DaemonSet has a ready pod of its present template."""
         daemonset = await self._client.get("DaemonSet", name, NAMESPACE)
         stamp = (daemonset["spec"]["template"]["metadata"].get("annotations") or {}).get(RESTARTED)
-        found = (await self._client.list("DaemonSet", NAMESPACE, labels=f"k8s-app={NAME}"))["items"]
-        own = Division.read(found)
+        own = Division.read(await self._daemonsets())
         wanted = [node for node in self._nodes if node not in own.nodes] if name == NAME else None
         count = len(own.own[_mode(name)] if wanted is None else wanted)
         await self._watched.until(

@@ -74,7 +74,9 @@ def status(given: Given) -> int:
 
 
 def mode(given: Given) -> int:
-    """Change how the proxy makes Services work."""
+    """Change how the proxy makes Services work, or show it."""
+    if given.mode is None:
+        return _modes(given)
     if given.scheduler and given.mode != "ipvs":
         raise UsageError(
             f"`--scheduler {given.scheduler}` goes with mode ipvs, not {given.mode}",
@@ -82,6 +84,14 @@ def mode(given: Given) -> int:
         )
     report = Progress(sys.stdout)
     say(lab.mode(given.mode, nodes=given.nodes, scheduler=given.scheduler or "", report=report))
+    return 0
+
+
+def _modes(given: Given) -> int:
+    for option, value in (("--node", given.nodes), ("--scheduler", given.scheduler)):
+        if value:
+            raise UsageError(f"`{option}` goes with a mode, and none is named", "`lab mode --help`")
+    say(lab.modes_list().text(look(sys.stdout)))
     return 0
 
 
@@ -131,11 +141,11 @@ COMMANDS = (
     Command("status", "what runs", "lab status", status, (JSON,)),
     Command(
         "mode",
-        "change the proxy mode as an operator would",
+        "change the proxy mode as an operator would; without M show it",
         "lab mode nftables --node worker-1",
         mode,
         (
-            argument("mode", metavar="M", type=one_of("mode", MODES), help=", ".join(MODES)),
+            argument("mode", metavar="M", nargs="?", type=one_of("mode", MODES), help=", ".join(MODES)),
             argument(
                 "--node",
                 dest="nodes",

@@ -62,6 +62,7 @@ class FakeLab:
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
     fake = FakeLab({"up": Report(), "status": Report(), "labs_list": Section(rows=[("3", "chains")])})
+    fake.answers["modes_list"] = Section(rows=[("worker-1", "iptables")])
     fake.answers |= dict.fromkeys(["kubectl", "shell", "check", "notebook", "solve"], 0)
     for module in (cluster, course, work):
         monkeypatch.setattr(module, "lab", fake)
@@ -99,6 +100,7 @@ ASKS = [
     ("check 3 --junit out.xml", ("check", 3, False, "out.xml", False)),
     ("reset 3", ("reset", 3)),
     ("notebook --no-browser", ("notebook", ["--no-browser"])),
+    ("mode", ("modes_list",)),
     ("mode iptables", ("mode", "iptables", [], "")),
     ("mode nftables --node a --node b", ("mode", "nftables", ["a", "b"], "")),
     ("solve 3 --show", ("solve", 3, True)),
@@ -148,6 +150,7 @@ WRONG = [
     ("up --backend vagrant", ["`vagrant`", "not part of this version", "namespaces", "`lab doctor`"]),
     ("up --dual-stack", ["no option of `lab up` `--dual-stack`"]),
     ("mode iptable", ["no mode `iptable`; there are: ", "did you mean `iptables`?"]),
+    ("mode --node worker-1", ["`--node` goes with a mode", "`lab mode --help`"]),
     ("mode iptables --scheduler rr", ["`--scheduler rr` goes with mode ipvs, not iptables"]),
     ("env --shell csh", ["no shell `csh`", "fish"]),
     ("shell", ["a machine or pod must be named", "`lab shell worker-1`"]),
