@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from labs.errors import LabError
 
 MODE = re.compile(r"^mode:.*$", re.MULTILINE)
+CLUSTER_CIDR = re.compile(r"^clusterCIDR:.*$", re.MULTILINE)
 IPVS = re.compile(r"^ipvs:[ \t]*(?:\{\}|null)?[ \t]*\n((?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 SCHEDULER = re.compile(r"^[ \t]+scheduler:.*\n", re.MULTILINE)
 
@@ -26,6 +28,17 @@ def with_mode(text: str, wanted: str, where: str) -> str:
             f"`lab kubectl -n kube-system edit cm {where}`",
         )
     return changed
+
+
+def cluster_cidr_of(text: str) -> str:
+    """Where the pods' addresses come from, as it says; empty if it does not."""
+    found = CLUSTER_CIDR.search(text)
+    return found[0].removeprefix("clusterCIDR:").split("#")[0].strip(" \"'") if found else ""
+
+
+def with_cluster_cidr(text: str, cidrs: Iterable[str]) -> str:
+    """The same with these ranges, one a family."""
+    return CLUSTER_CIDR.sub(f"clusterCIDR: {','.join(cidrs)}", text)
 
 
 def with_scheduler(text: str, wanted: str) -> str:
