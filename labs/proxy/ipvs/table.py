@@ -122,13 +122,14 @@ class Table:
                 yield Step("del", server, real)
 
     def _end(self, key: ServerKey) -> Iterator[Step]:
-        loads, served = self._ipvs.reals(key), self._has[key]
+        loads, server = self._ipvs.reals(key), self._has[key].server
+        left = {real: load.weight for real, load in loads.items()}
         for real in sorted(self.ending[key]):
             if real not in loads or loads[real].idle:
                 self._forget(key, real)
-                if real in loads:
-                    yield Step("del", served.server, real)
-        self._has[key] = Served(served.server, {real: load.weight for real, load in loads.items()})
+                if left.pop(real, None) is not None:
+                    yield Step("del", server, real)
+        self._has[key] = Served(server, left)
 
     def _forget(self, key: ServerKey, real: RealKey) -> None:
         self.ending[key].discard(real)

@@ -79,6 +79,17 @@ def test_one_with_connections_gets_weight_0_and_goes_when_they_have_ended(
     assert not node.table.ending
 
 
+def test_one_that_has_ended_is_forgotten_by_the_full_sync_that_ends_it(node: Node) -> None:
+    """It was removed once more, and the kernel refused that."""
+    node.want(served(TCP, A, B))
+    node.ipvs.connect(TCP, B, active=1)
+    node.want(served(TCP, A))
+    node.ipvs.connect(TCP, B)
+    node.table.read()
+    assert node.table.end() == 1
+    assert node.want(served(TCP, A)) == []
+
+
 def test_an_ending_one_is_not_ended_twice(node: Node) -> None:
     node.want(served(TCP, A, B))
     node.ipvs.connect(TCP, B, active=1)
