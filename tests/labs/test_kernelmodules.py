@@ -8,13 +8,13 @@ import shlex
 import pytest
 
 from labs import kernelmodules
-from labs.kernelmodules import consent, require_on
-from labs.proxy.ipvs.needs import LOOK
+from labs.kernelmodules import consent, require_here, require_on
+from labs.proxy.ipvs import needs
 from vm.command import Completed
 from vm.errors import HostCannot
 from vm.fake import Answer, FakeMachine
 
-LOOKED = shlex.join(("sh", "-c", LOOK, "sh", "sh"))
+LOOKED = shlex.join(("sh", "-c", needs.LOOK, "sh", "sh"))
 MODPROBE = "modprobe --all ip_vs ip_vs_sh"
 
 
@@ -84,3 +84,11 @@ def test_only_a_clear_yes_is_one(typed: str, *, may: bool, monkeypatch: pytest.M
 def test_where_there_is_no_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernelmodules.sys, "stdin", io.StringIO("y\n"))
     assert not consent("Load it?")
+
+
+def test_a_cluster_yet_to_be_made_needs_root_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "here", lambda: needs.Facts(loaded=True))
+    require_here(root=True)
+    with pytest.raises(HostCannot, match="in a user namespace") as raised:
+        require_here(root=False)
+    assert "`lab up --root`" in raised.value.cure

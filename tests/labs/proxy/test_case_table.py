@@ -48,7 +48,10 @@ WRONG = {
     "an unknown field": ("{from: pod, to: 'vip:80', gets: REJECT}", "unknown field gets"),
     "an unknown place": ("{from: nobody, to: 'vip:80', get: REJECT}", "from, to or protocol is none"),
     "an unknown backend": ("{from: pod, to: 'vip:80', get: nobody, sees: kept}", "neither a place nor"),
-    "nothing about the source": ("{from: pod, to: 'vip:80', get: near}", "sees: must be kept or masqueraded"),
+    "nothing about the source": (
+        "{from: pod, to: 'vip:80', get: near}",
+        "sees: must be kept, masqueraded, asked",
+    ),
     "half of the shares": ("{from: pod, to: 'vip:80', get: {near: 1/2}, sees: kept}", "do not sum to 1"),
     "no end": ("{from: pod, to: 'vip:80'}", "get"),
 }

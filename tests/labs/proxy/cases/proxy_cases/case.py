@@ -15,8 +15,9 @@
     - {endpoints: {web: [far]}, flows: [...]}
 
 ``get``: a backend, a list of equals, backend → share; or REJECT, DROP, PASS (the proxy leaves it alone),
-CLOSE (accepted, then closed without a word). ``sees``: whether a backend sees who asks (kept) or worker-1
-(masqueraded). A mode that differs by design has the difference under its name: ``nftables: DROP`` or
+CLOSE (accepted, then closed without a word). ``sees``: whether a backend sees who asks (kept), worker-1
+(masqueraded), or the very address that was asked (asked): worker-1's own packets have it in mode ipvs, where
+that address is bound to kube-ipvs0 and a host asks itself from the address it asks. A mode that differs by design has the difference under its name: ``nftables: DROP`` or
 ``nftables: {get: far, sees: kept}``; ``ipvs: {skip: why}`` leaves the flow out there. ``paper: why`` is for
 what no packet of this network can show; ``sticky: true`` says that the first choice is kept.
 """
@@ -35,6 +36,7 @@ from proxy_cases.places import FAMILIES, PLACES, placed
 
 FOLDER = Path(__file__).parent.parent
 VERDICTS = ("REJECT", "DROP", "PASS", "CLOSE")
+SEES = ("kept", "masqueraded", "asked")
 PROTOCOLS = ("tcp", "udp", "sctp")
 MODES = ("userspace", "iptables", "ipvs", "nftables")
 WORDS = {"from", "to", "protocol", "get", "sees", "sticky", "paper", *MODES}
@@ -54,10 +56,10 @@ class CaseInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What must become of a flow: shares of backends or a verdict, and whether the source is masqueraded."""
+    """What must become of a flow: shares of backends or a verdict, and which source backends see."""
 
     shares: Mapping[str, Fraction]
-    masqueraded: bool = False
+    sees: str = "kept"
     sticky: bool = False
     skip: str = ""
 
@@ -65,6 +67,11 @@ class End:
     def verdict(self) -> str:
         """REJECT, DROP, PASS or CLOSE; empty if backends answer."""
         return next((name for name in self.shares if name in VERDICTS), "")
+
+    @property
+    def masqueraded(self) -> bool:
+        """Whether a rule has to change the source."""
+        return self.sees == "masqueraded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +191,9 @@ def _own(difference: Any) -> Object:
 def _end(told: Object) -> End:
     shares = _shares(told["get"])
     served = not any(name in VERDICTS for name in shares)
-    if served and told.get("sees") not in ("kept", "masqueraded"):
-        raise ValueError("sees: must be kept or masqueraded where a backend answers")
-    masqueraded = served and told.get("sees") == "masqueraded"
-    return End(shares, masqueraded, bool(told.get("sticky")), told.get("skip", ""))
+    if served and told.get("sees") not in SEES:
+        raise ValueError(f"sees: must be {', '.join(SEES)} where a backend answers")
+    return End(shares, told["sees"] if served else "", bool(told.get("sticky")), told.get("skip", ""))
 
 
 def _shares(get: Any) -> dict[str, Fraction]:

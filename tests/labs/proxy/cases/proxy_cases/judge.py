@@ -33,7 +33,8 @@ WORDS = {"refused": "REJECT", "silence": "DROP", "closed": "CLOSE"}
 
 def source_of(flow: Flow, end: End, family: str) -> str:
     """The address that the backend must see."""
-    return PLACES["node" if end.masqueraded else flow.asker].address(family)
+    seen = {"kept": flow.asker, "masqueraded": "node", "asked": flow.to}
+    return PLACES[seen[end.sees]].address(family)
 
 
 def endpoint(to: str) -> str:
@@ -89,8 +90,7 @@ def sent(flow: Flow, end: End, answers: Sequence[str], family: str) -> list[str]
             wrong.append(f"expected always the same of {', '.join(end.shares)}, found {dict(names)}")
     elif not (verdict := shares_fit(names, end.shares, LEVEL)).fits:
         wrong.append(f"{verdict.text}; found {dict(names)}")
-    expected = source_of(flow, end, family)
-    if not end.verdict and sources - {expected}:
+    if not end.verdict and sources - {expected := source_of(flow, end, family)}:
         wrong.append(f"expected source {name_of(expected)}, backends saw {sorted(map(name_of, sources))}")
     return wrong
 
