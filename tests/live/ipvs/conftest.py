@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labs.proxy.config import read
+from labs.proxy.ipvs.mode import IpvsMode
+from labs.proxy.mode import Result, Setup
+from labs.proxy.state import Changed, Endpoint, Family, Node, ProxyState, ServicePort, ServicePortName
 from vm import syscalls
+from vm.command import run_async
 
 MINE = Path("/proc/self/ns/net")
+NODE, VIP = "192.168.56.11", "10.96.0.10"
+PODS = {"near": "10.244.1.5", "far": "10.244.1.6"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,6 +42,73 @@ def own_network() -> Iterator[None]:
     finally:
         syscalls.setns(before)
         os.close(before)
+
+
+class Balanced:
+    """This namespace as a node: pods that say their names, and a mode that makes a Service of them."""
+
+    def __init__(self, **config: Any) -> None:
+        told = {"mode": "ipvs", "clusterCIDR": "10.244.0.0/16", **config}
+        self.mode = IpvsMode(Setup(Family.IPV4, read(told, "the test").config, run_async))
+
+    async def serve(self, *pods: str, protocol: str = "TCP", affinity: int = 0) -> Result:
+        """A full sync of one Service with these pods behind it, at VIP and NodePort 30080."""
+        name = ServicePortName("default", "web", "http", protocol)
+        service = ServicePort(name, VIP, 80, node_port=30080, affinity_seconds=affinity)
+        endpoints = tuple(Endpoint(PODS[pod], 8080, local=True) for pod in pods)
+        state = ProxyState(Family.IPV4, Node("worker-1", NODE), {name: service}, {name: endpoints})
+        return await self.mode.sync(state, Changed(everything=True))
+
+
+@pytest.fixture
+async def balanced() -> AsyncIterator[Callable[..., Balanced]]:
+    """``balanced(ipvs={...})``: a node with this configuration."""
+    lines = [f"addr add {ip}/32 dev lo\n" for ip in (NODE, *PODS.values())]
+    await run_async(("ip", "-batch", "-"), input="".join(lines))
+    servers = [await asyncio.start_server(_saying(name), ip, 8080) for name, ip in PODS.items()]
+    loop = asyncio.get_running_loop()
+    ports = [
+        await loop.create_datagram_endpoint(lambda name=name: _Answering(name), local_addr=(ip, 8080))
+        for name, ip in PODS.items()
+    ]
+    made: list[Balanced] = []
+
+    def make(**config: Any) -> Balanced:
+        made.append(Balanced(**config))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.mode.close()
+    for transport, _ in ports:
+        transport.close()
+    for server in servers:
+        server.close()
+
+
+def _saying(name: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]:
+    """A server that says its name, and again for each line that it gets."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{name}\n".encode())
+        while await reader.readline():
+            writer.write(f"{name}\n".encode())
+        writer.close()
+
+    return answer
+
+
+class _Answering(asyncio.DatagramProtocol):
+    """The same, a datagram."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        self._transport.sendto(self._name.encode(), address)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A guest runs pytest and tells what came out, as it comes out."""
+"""A guest runs one script and tells what came out, as it comes out."""
 
 from __future__ import annotations
 
@@ -22,45 +22,69 @@ Report = dict[str, Any]
 SCRIPT = """
 modprobe() {{ /run/modprobe "$@"; }}
 modprobe --all ip_vs ip_vs_rr
-export PATIENCE=4 GUEST_REPORTS={folder}/reports PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
+export PATIENCE=4 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
 cd {project}
-{python} -P -m pytest -p guest_kernel.inside -p no:cacheprovider @{folder}/items >{folder}/output 2>&1
+{command} >{folder}/output 2>&1
+echo $? >{folder}/code
 """
+PYTEST = (
+    "GUEST_REPORTS={folder}/reports {python} -P -m pytest -p guest_kernel.inside -p no:cacheprovider"
+    " @{folder}/items"
+)
 
 
 class Guest:
-    """One boot, one run of pytest in it. Its folder, shared with the guest, is where the news comes in."""
+    """One boot, one command in it. Its folder, shared with the guest, is where the news comes in."""
 
-    def __init__(self, project: Path, items: Sequence[str]) -> None:
-        """Raises Unavailable where no guest can be made."""
-        parts.install_tools()
+    def __init__(self, project: Path, command: str, **files: str) -> None:
+        """``command`` is shell, and may name ``{folder}``, where the ``files`` are, and ``{python}``.
+
+        Raises Unavailable where no guest can be made.
+        """
+        parts.require_tools()
         kernel = parts.kernel()
         self._folder = tempfile.TemporaryDirectory(prefix="guest-", dir=parts.folder())
         self.folder = Path(self._folder.name)
-        (self.folder / "items").write_text("\n".join(items), encoding="utf-8")
-        words = {"python": sys.executable, "plugin": Path(__file__).parent.parent}
-        script = SCRIPT.format(folder=self.folder, project=project, **words)
+        for name, text in files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        words = {"folder": self.folder, "python": sys.executable, "plugin": Path(__file__).parent.parent}
+        script = SCRIPT.format(project=project, command=command.format(**words), **words)
         self._process = boot(kernel, self.folder, script)
 
+    @classmethod
+    def testing(cls, project: Path, items: Sequence[str]) -> Guest:
+        """A guest that runs these tests."""
+        return cls(project, PYTEST, items="\n".join(items))
+
     def reports(self) -> Iterator[Report]:
-        """What the guest's pytest reports, as it comes; ends when the guest does, or falls silent."""
+        """What the guest's pytest reports, as it comes."""
+        yield from map(json.loads, self.lines("reports"))
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The lines of a file in its folder, as they come; ends when the guest does, or falls silent."""
         read, deadline = 0, time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             ended = self._process.poll() is not None
-            lines = self._lines()
+            lines = self._lines(self.folder / name)
             if lines[read:]:
                 deadline = time.monotonic() + PATIENCE
-            yield from map(json.loads, lines[read:])
+            yield from lines[read:]
             read = len(lines)
             if ended:
                 return
             time.sleep(0.1)
 
-    def _lines(self) -> list[str]:
+    @staticmethod
+    def _lines(file: Path) -> list[str]:
         """The whole lines that are there."""
-        file = self.folder / "reports"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         return text.split("\n")[:-1]
+
+    @property
+    def code(self) -> int:
+        """The exit code of the command; 255 if the guest has not lived to tell it."""
+        file = self.folder / "code"
+        return int(file.read_text(encoding="ascii")) if file.exists() else 255
 
     def last_words(self) -> str:
         """What pytest said at the end, or else the console."""
