@@ -57,6 +57,11 @@ class Home:
         return self.path / "lock"
 
     @property
+    def families(self) -> Path:
+        """There if the objects have addresses of both IP families (`labs.dualstack`)."""
+        return self.path / "ip-families"
+
+    @property
     def grading(self) -> Path:
         """Variants, and the evidence of the moment an answer was given."""
         return self.path / "grading"

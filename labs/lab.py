@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from labs.summary import Status, Summary
 
 
-def up(*, nodes: int | None, mode: str, backend: str, root: bool, report: Progress) -> Summary:
+def up(
+    *, nodes: int | None, mode: str, backend: str, root: bool, dual_stack: bool, report: Progress
+) -> Summary:
     """Make the cluster run, showing the steps."""
     from labs import upkeep
 
-    return upkeep.up(nodes=nodes, mode=mode, root=root, report=report)
+    return upkeep.up(nodes=nodes, mode=mode, root=root, dual_stack=dual_stack, report=report)
 
 
 def down(purge: bool) -> str:

@@ -88,12 +88,12 @@ class Watched:
         return int(deployment["spec"]["replicas"])
 
     async def urls(self, plan: Plan) -> list[tuple[str, str, str]]:
-        """(machine to ask from, what it asks, URL) of the example's ClusterIP and NodePort."""
-        service = await self.client.get("Service", "appname-backend-svc", EXAMPLE)
-        port, worker = service["spec"]["ports"][0], plan.workers[0]
-        inside = f"http://{service['spec']['clusterIP']}/"
-        outside = f"http://{worker.address}:{port['nodePort']}/"
-        return [(worker.name, "ClusterIP", inside), ("client", "NodePort", outside)]
+        """(machine to ask from, what it asks, URL) of the example's ClusterIP and NodePort, by family."""
+        spec = (await self.client.get("Service", "appname-backend-svc", EXAMPLE))["spec"]
+        found = []
+        for family, address in zip(spec["ipFamilies"], spec["clusterIPs"], strict=True):
+            found += asked(plan, family, address, spec["ports"][0]["nodePort"])
+        return found
 
     def pods_of(self, namespace: str, label: str, value: str) -> list[Object]:
         """The pods of a namespace with that label that are not on their way out."""
@@ -119,6 +119,20 @@ async def poll(look: Callable[[], Awaitable[T]]) -> T:
             if asyncio.get_running_loop().time() > end:
                 raise NotReady([str(missing)]) from missing
             await asyncio.sleep(PAUSE)
+
+
+def asked(plan: Plan, family: str, address: str, port: int) -> list[tuple[str, str, str]]:
+    """What is asked in one family, from where: a ClusterIP, and a NodePort of the first worker."""
+    worker = plan.workers[0]
+    if family == "IPv4":
+        return [
+            (worker.name, "ClusterIP", f"http://{address}/"),
+            ("client", "NodePort", f"http://{worker.address}:{port}/"),
+        ]
+    return [
+        (worker.name, "ClusterIP in IPv6", f"http://[{address}]/"),
+        ("client", "NodePort in IPv6", f"http://[{worker.address6}]:{port}/"),
+    ]
 
 
 async def _answers(client: Client) -> None:

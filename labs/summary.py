@@ -12,8 +12,17 @@ from vm.plan import Plan
 
 Rows = tuple[tuple[str, ...], ...]
 Pairs = tuple[tuple[str, str], ...]
-NODE_HEADER = ("machine", "role", "address", "pods' addresses", "ready")
-FIELDS = ("name", "role", "address", "podCIDR", "ready")
+# The last two columns are those of a dual-stack cluster.
+NODE_HEADER = (
+    "machine",
+    "role",
+    "address",
+    "pods' addresses",
+    "ready",
+    "IPv6 address",
+    "pods' IPv6 addresses",
+)
+FIELDS = ("name", "role", "address", "podCIDR", "ready", "address6", "podCIDR6")
 POD_HEADER = ("pod", "ready", "address", "node")
 
 
@@ -28,7 +37,7 @@ class Summary:
     def sections(self) -> Sequence[Section]:
         """To be shown one under the other."""
         return (
-            Section("machines", NODE_HEADER, self.nodes),
+            machines(self.nodes),
             Section("the article's backend", POD_HEADER, self.pods),
             Section("a request", ("from", "to", "answered by"), self.answers),
         )
@@ -60,7 +69,7 @@ class Status:
             return (Section(note=note),)
         pods = ", ".join(f"{count} in {namespace}" for namespace, count in self.pods.items())
         return (
-            Section("machines", NODE_HEADER, self.nodes),
+            machines(self.nodes),
             Section("kube-proxy", ("node", "mode"), self.proxies),
             Section("pods that are ready", note=pods or "none"),
             Section("state folder", note=self.home),
@@ -72,7 +81,7 @@ class Status:
             "running": self.running,
             "home": self.home,
             "backend": self.backend,
-            "machines": [dict(zip(FIELDS, row, strict=True)) for row in self.nodes],
+            "machines": [dict(zip(FIELDS, row, strict=False)) for row in self.nodes],
             "proxyModes": dict(self.proxies),
             "readyPods": self.pods,
         }
@@ -81,10 +90,16 @@ class Status:
 def node_rows(plan: Plan, nodes: Sequence[Object]) -> Rows:
     """A row a machine of the plan; helpers are not Nodes of the cluster and have no readiness."""
     states = {node["metadata"]["name"]: "yes" if ready(node) else "no" for node in nodes}
-    return tuple(
-        (node.name, node.role, node.address, node.pod_cidr or "–", states.get(node.name, "–"))
-        for node in plan.nodes
-    )
+    rows = []
+    for node in plan.nodes:
+        row = (node.name, node.role, node.address, node.pod_cidr or "–", states.get(node.name, "–"))
+        rows.append((*row, node.address6, node.pod_cidr6 or "–") if plan.dual_stack else row)
+    return tuple(rows)
+
+
+def machines(rows: Rows) -> Section:
+    """The table of machines."""
+    return Section("machines", NODE_HEADER[: max(map(len, rows), default=0)], rows)
 
 
 def pod_rows(pods: Sequence[Object]) -> Rows:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labs import addons, config, modes, readiness, sudo
+from labs import addons, config, dualstack, modes, readiness, sudo
 from labs.config import Home
 from labs.errors import LabError, NotUp
 from labs.proxy.names import DEFAULT
@@ -23,6 +23,7 @@ from labs.show import Progress
 from labs.summary import Status, Summary, node_rows, pod_rows
 from vm import inventory, lock
 from vm.inventory import Inventory
+from vm.plan import Plan, plan
 
 NODES = 3
 STATE = (  # all that a lab writes into its state folder; `.…` what a writer that was killed has left
@@ -32,6 +33,7 @@ STATE = (  # all that a lab writes into its state folder; `.…` what a writer t
     "pki",
     "log",
     "grading",
+    "ip-families",
     "jupyter",
     "lock",
     "up.lock",
@@ -40,7 +42,7 @@ STATE = (  # all that a lab writes into its state folder; `.…` what a writer t
 )
 
 
-def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary:
+def up(*, nodes: int | None, mode: str, root: bool, dual_stack: bool, report: Progress) -> Summary:
     """Make the cluster run; one that runs already is left as it is, and waited for."""
     home = config.home().make()
     if (root and os.geteuid() != 0) or sudo.started_by_root(home):
@@ -48,10 +50,12 @@ def up(*, nodes: int | None, mode: str, root: bool, report: Progress) -> Summary
     with _alone(home):
         if lock.held(home.path):
             running = _unchanged(inventory.load(home.inventory), nodes)
+            dualstack.require_running(running, dual_stack)
             report(f"{len(running.plan.nodes)} machines run already")
         else:
             modes.require_here(mode, root=os.geteuid() == 0)
-            running = _begin(home, nodes or NODES, report)
+            families = dualstack.chosen(home, dual_stack)
+            running = _begin(home, plan((nodes or NODES) - 1, dual_stack=families), report)
     summary = asyncio.run(_settle(home, running, mode or DEFAULT, report))
     if mode and any(found != mode for _, found in modes.of_nodes(running)):
         modes.mode(mode, report=report)
@@ -84,19 +88,23 @@ def status() -> Status:
     return asyncio.run(_status(home, running))
 
 
-def _begin(home: Home, nodes: int, report: Progress) -> Inventory:
+def _begin(home: Home, wanted: Plan, report: Progress) -> Inventory:
     """Start the machines; raises HostCannot with the cure where the host cannot."""
     from labs.cluster import specification
     from vm import doctor, namespaces
-    from vm.plan import plan
 
     doctor.require_programs()
-    spec = specification(home, plan(nodes - 1))
+    if wanted.dual_stack:
+        doctor.require_dual_stack()
+    spec = specification(home, wanted)
     try:
-        return namespaces.start(spec, report)
+        running = namespaces.start(spec, report)
     finally:
         for door in spec.sockets.values():
             door.close()
+    if wanted.dual_stack:
+        dualstack.remember(home)
+    return running
 
 
 def _unchanged(running: Inventory, nodes: int | None) -> Inventory:
@@ -120,23 +128,23 @@ def _alone(home: Home) -> Iterator[None]:
 
 async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -> Summary:
     """Wait for the nodes, kube-proxy, the example's pods and two answers, a step each."""
-    plan = running.plan
-    wanted = len(plan.cluster_nodes)
+    wanted = len(running.plan.cluster_nodes)
     async with readiness.Watched.at(home.kubeconfig) as watched:
         report("the API server answers")
-        await addons.ensure(watched.client, mode)
+        await addons.ensure(watched.client, mode, cidrs=running.plan.pod_cidrs)
         await watched.until(lambda: readiness.not_ready(watched.nodes.objects.values(), wanted, "node"))
         report(f"{wanted} nodes are Ready")
         await watched.until(lambda: readiness.not_ready(watched.proxies(), wanted, "kube-proxy pod"))
+        await dualstack.grow(watched, running.plan)
         report("kube-proxy has written its rules on each")
         replicas = await watched.replicas()
         await watched.until(lambda: readiness.not_ready(watched.backends(), replicas, "pod"))
         report(f"{replicas} pods of appname-backend are Ready")
         answers = []
-        for machine, what, url in await watched.urls(plan):
+        for machine, what, url in await watched.urls(running.plan):
             answers.append((machine, url, await readiness.answer(running.machine(machine), url)))
             report(f"the {what} answers")
-        nodes = node_rows(plan, list(watched.nodes.objects.values()))
+        nodes = node_rows(running.plan, list(watched.nodes.objects.values()))
         return Summary(nodes, pod_rows(watched.backends()), tuple(answers))
 
 

@@ -48,7 +48,12 @@ def up(given: Given) -> int:
     """Make the cluster run, showing the steps."""
     report = Progress(sys.stdout)
     summary = lab.up(
-        nodes=given.nodes, mode=given.mode or "", backend=given.backend, root=given.root, report=report
+        nodes=given.nodes,
+        mode=given.mode or "",
+        backend=given.backend,
+        root=given.root,
+        dual_stack=given.dual_stack,
+        report=report,
     )
     steps = "\n".join(f"  {step}" for step in summary.next_steps())
     say(f"\n{sections(summary.sections(), report.look)}\n\nUp in {report.seconds:.1f} s. Try next:\n{steps}")
@@ -128,6 +133,11 @@ COMMANDS = (
             ),
             argument(
                 "--root", action="store_true", help="as root, through sudo, instead of a user namespace"
+            ),
+            argument(
+                "--dual-stack",
+                action="store_true",
+                help="IPv6 addresses, too, for nodes, pods and Services; kept until `lab down --purge`",
             ),
         ),
     ),

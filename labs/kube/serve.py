@@ -50,7 +50,7 @@ class ServerConfig:
     ca: Path
     signing_key: Path  # of the tokens (``tokens.Keyring``)
     sockets: Sequence[int | tuple[str, int]]  # listening file descriptors, addresses to listen on
-    service_cidr: str = "10.96.0.0/16"
+    service_cidr: str = "10.96.0.0/16"  # with a comma and a second one for the second family
     node_ports: tuple[int, int] = (30000, 32767)
     address: str = "192.168.56.10"  # endpoint of default/kubernetes
     port: int = 6443

@@ -80,8 +80,9 @@ def run(capsys: pytest.CaptureFixture[str], lab: FakeLab) -> Run:
 
 
 ASKS = [
-    ("up", ("up", None, "", "namespaces", False)),
-    ("up --nodes 5 --mode iptables --root", ("up", 5, "iptables", "namespaces", True)),
+    ("up", ("up", None, "", "namespaces", False, False)),
+    ("up --dual-stack", ("up", None, "", "namespaces", False, True)),
+    ("up --nodes 5 --mode iptables --root", ("up", 5, "iptables", "namespaces", True, False)),
     ("down", ("down", False)),
     ("down --purge", ("down", True)),
     ("status", ("status",)),
@@ -148,7 +149,6 @@ WRONG = [
     ("up --noeds 4", ["no option of `lab up` `--noeds`", "did you mean `--nodes`?"]),
     ("up --mode iptable", ["no mode `iptable`", "did you mean `iptables`?"]),
     ("up --backend vagrant", ["`vagrant`", "not part of this version", "namespaces", "`lab doctor`"]),
-    ("up --dual-stack", ["no option of `lab up` `--dual-stack`"]),
     ("mode iptable", ["no mode `iptable`; there are: ", "did you mean `iptables`?"]),
     ("mode --node worker-1", ["`--node` goes with a mode", "`lab mode --help`"]),
     ("mode iptables --scheduler rr", ["`--scheduler rr` goes with mode ipvs, not iptables"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labs.cluster import Identity, listen, machine, specification
+from labs.cluster import Identity, apiserver, listen, machine, specification
 from labs.config import Home
 from vm.plan import plan
 
@@ -65,6 +65,15 @@ def test_nodes_have_an_agent_and_a_kubeconfig_and_helpers_have_neither(identity:
     agents = {name for name, each in machines.items() if [part.name for part in each.services] == ["agent"]}
     assert agents == {"control-1", "worker-1", "worker-2"}
     assert {name for name, each in machines.items() if "/root/.kube/config" in each.files} == agents
+
+
+def test_a_dual_stack_cluster_gives_its_agents_and_its_api_both_ranges(
+    home: Home, identity: Identity
+) -> None:
+    made = plan(1, dual_stack=True)
+    assert apiserver(home, made, identity).arguments["service_cidr"] == "10.96.0.0/16,fd00:96::/112"
+    agent = machine(made.node("worker-1"), made, identity).services[0].arguments
+    assert (agent["address6"], agent["pod_cidr6"]) == ("fd00:56::11", "fd00:244:0:1::/64")
 
 
 def test_only_the_control_plane_refuses_workloads(identity: Identity) -> None:
