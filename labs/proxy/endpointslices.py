@@ -69,7 +69,7 @@ def merge(slices: Iterable[tuple[SliceEndpoint, ...]]) -> dict[ServicePortName, 
     """All slices of one Service as endpoints of its ports, each address once, in string order."""
     ports: dict[ServicePortName, dict[str, Endpoint]] = {}
     for name, endpoint in (entry for slice_ in slices for entry in slice_):
-        known = ports.setdefault(name, {})
-        if not (seen := known.get(str(endpoint))) or endpoint.ready > seen.ready:
-            known[str(endpoint)] = endpoint
+        known, text = ports.setdefault(name, {}), str(endpoint)
+        if not (seen := known.get(text)) or endpoint.ready > seen.ready:
+            known[text] = endpoint
     return {name: tuple(found for _, found in sorted(known.items())) for name, known in ports.items()}

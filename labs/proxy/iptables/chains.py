@@ -87,5 +87,5 @@ def policy_chains(subject: Subject) -> Chained:
 def endpoint_chains(subject: Subject) -> Chained:
     """A chain for each endpoint that one of the policy chains may choose."""
     for endpoint in subject.choice.reachable:
-        chain = names.endpoint_chain(subject.service, endpoint)
-        yield from ((chain, found) for found in endpoint_rules(subject, endpoint))
+        chain = subject.endpoint_chain(endpoint)
+        yield from ((chain, found) for found in endpoint_rules(subject, endpoint, chain))

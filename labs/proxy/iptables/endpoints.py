@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labs.proxy.iptables.names import endpoint_chain
 from labs.proxy.iptables.subject import Subject
 from labs.proxy.netfilter.masquerade import MARK_MASQ
 from labs.proxy.netfilter.ruleset import rule
@@ -26,7 +25,7 @@ def affinity_rules(subject: Subject, endpoints: Endpoints) -> Iterator[str]:
     """Who was sent to an endpoint before goes there again, so these come before the choice."""
     seconds = subject.service.affinity_seconds
     for endpoint in endpoints if seconds else ():
-        chain = endpoint_chain(subject.service, endpoint)
+        chain = subject.endpoint_chain(endpoint)
         recent = f"-m recent --name {chain} --rcheck --seconds {seconds} --reap"
         yield rule(_leads_to(subject, endpoint), recent, f"-j {chain}")
 
@@ -38,13 +37,12 @@ def choice_rules(subject: Subject, endpoints: Endpoints) -> Iterator[str]:
     """
     for remaining, endpoint in zip(range(len(endpoints), 0, -1), endpoints, strict=True):
         share = f"-m statistic --mode random --probability {probability(remaining)}" if remaining > 1 else ""
-        yield rule(_leads_to(subject, endpoint), share, f"-j {endpoint_chain(subject.service, endpoint)}")
+        yield rule(_leads_to(subject, endpoint), share, f"-j {subject.endpoint_chain(endpoint)}")
 
 
-def endpoint_rules(subject: Subject, endpoint: Endpoint) -> Iterator[str]:
+def endpoint_rules(subject: Subject, endpoint: Endpoint, chain: str) -> Iterator[str]:
     """Hairpin first: an endpoint that reaches itself would answer its own address, past conntrack."""
     text = str(subject.name) if subject.comments else ""
     yield rule(text, f"-s {endpoint.ip}", f"-j {MARK_MASQ}")
-    chain = endpoint_chain(subject.service, endpoint)
     recent = f"-m recent --name {chain} --set" if subject.service.affinity_seconds else ""
     yield rule(text, recent, subject.protocol, f"-j DNAT --to-destination {endpoint}")

@@ -7,6 +7,7 @@ reads these rules, so it is taken from the Service port's name and never from a 
 from __future__ import annotations
 
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import sha256
 
 from labs.proxy.state import Endpoint, ServicePort
@@ -25,16 +26,17 @@ ENDPOINT = "KUBE-SEP-"
 PER_SERVICE = (CLUSTER_POLICY, LOCAL_POLICY, EXTERNAL, FIREWALL, ENDPOINT)
 
 
+@lru_cache(1024)
 def hashed(text: str) -> str:
-    """16 characters of A–Z and 2–7: 80 bits of SHA-256."""
-    return b32encode(sha256(text.encode()).digest())[:16].decode()
+    """16 characters of A–Z and 2–7: 80 bits of SHA-256. Kept: an endpoint's chain is named in two or three."""
+    return b32encode(sha256(text.encode()).digest()[:10]).decode()
 
 
-def service_hash(service: ServicePort) -> str:
-    """The part that a Service port's chains SVC, SVL, EXT and FW have in common."""
-    return hashed(f"{service.name}{service.protocol}")
+def service_base(service: ServicePort) -> str:
+    """What the names of all its chains are made from; its hash is common to SVC, SVL, EXT and FW."""
+    return f"{service.name}{service.protocol}"
 
 
-def endpoint_chain(service: ServicePort, endpoint: Endpoint) -> str:
+def endpoint_chain(base: str, endpoint: Endpoint) -> str:
     """The chain of one endpoint of a Service port."""
-    return ENDPOINT + hashed(f"{service.name}{service.protocol}{endpoint}")
+    return ENDPOINT + hashed(f"{base}{endpoint}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from labs.proxy.iptables import static
 from labs.proxy.iptables.chains import own_chains
 from labs.proxy.iptables.dispatch import Placed, dispatch
-from labs.proxy.iptables.names import service_hash
+from labs.proxy.iptables.names import service_base
 from labs.proxy.iptables.options import Options
 from labs.proxy.iptables.subject import Subject
 from labs.proxy.netfilter.ruleset import Chains, Ruleset, chains_of
@@ -41,7 +41,7 @@ def service_rules(state: ProxyState, name: ServicePortName, options: Options, *,
     service = state.services[name]
     choice = choose(service, state.endpoints_of(name), state.node)
     subject = Subject(
-        service, choice, options, state.node.address, comments=not large, hash=service_hash(service)
+        service, choice, options, state.node.address, comments=not large, base=service_base(service)
     )
     return ServiceRules(tuple(dispatch(subject)), chains_of(own_chains(subject)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from labs.proxy.iptables import names
 from labs.proxy.iptables.options import Options
 from labs.proxy.policy import Choice
-from labs.proxy.state import ServicePort, ServicePortName
+from labs.proxy.state import Endpoint, ServicePort, ServicePortName
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Subject:
     options: Options
     node_address: str
     comments: bool = True  # the repeating ones; large clusters go without, to keep rules short
-    hash: str = ""
+    base: str = ""  # what its chains' names are made from
 
     @property
     def name(self) -> ServicePortName:
@@ -28,7 +28,11 @@ class Subject:
 
     def chain(self, kind: str) -> str:
         """The Service port's chain of this kind."""
-        return kind + self.hash
+        return kind + names.hashed(self.base)
+
+    def endpoint_chain(self, endpoint: Endpoint) -> str:
+        """The chain of one of its endpoints."""
+        return names.endpoint_chain(self.base, endpoint)
 
     @property
     def internal_chain(self) -> str:

@@ -43,14 +43,18 @@ def forward(mark: str) -> tuple[str, ...]:
     )
 
 
+FROM_POD = {
+    LocalBy.NOTHING: "",
+    LocalBy.CIDR: "{}-s {}",
+    LocalBy.BRIDGE: "{}-i {}",
+    LocalBy.INTERFACE_PREFIX: "{}-i {}+",
+}
+"""The match, with its negation and the detector's value."""
+
+
 def from_pod(detector: LocalDetector, negation: str = "") -> str:
     """The match for packets from this cluster's pods, empty if they cannot be told apart."""
-    return {
-        LocalBy.NOTHING: "",
-        LocalBy.CIDR: f"{negation}-s {detector.value}",
-        LocalBy.BRIDGE: f"{negation}-i {detector.value}",
-        LocalBy.INTERFACE_PREFIX: f"{negation}-i {detector.value}+",
-    }[detector.by]
+    return FROM_POD[detector.by].format(negation, detector.value)
 
 
 def not_from_pod(detector: LocalDetector) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.proxy.iptables.names import PER_SERVICE, endpoint_chain, hashed, service_hash
+from labs.proxy.iptables.names import PER_SERVICE, endpoint_chain, hashed, service_base
 from labs.proxy.state import Endpoint, ServicePort, ServicePortName
 
 KNOWN = {
@@ -25,18 +25,18 @@ KNOWN = {
 
 @pytest.mark.parametrize(("name", "expected"), KNOWN.items(), ids=str)
 def test_a_service_port_has_the_hash_it_has_everywhere(name: tuple[str, ...], expected: str) -> None:
-    assert service_hash(ServicePort(ServicePortName(*name), "10.96.0.1", 80)) == expected
+    assert hashed(service_base(ServicePort(ServicePortName(*name), "10.96.0.1", 80))) == expected
 
 
 def test_an_endpoint_has_the_name_it_has_everywhere() -> None:
     service = ServicePort(ServicePortName("ns1", "svc1", "p80"), "172.30.0.41", 80)
-    assert endpoint_chain(service, Endpoint("10.180.0.1", 80)) == "KUBE-SEP-SXIVWICOYRO3J4NJ"
+    assert endpoint_chain(service_base(service), Endpoint("10.180.0.1", 80)) == "KUBE-SEP-SXIVWICOYRO3J4NJ"
 
 
 def test_an_ipv6_endpoint_is_hashed_with_brackets() -> None:
     service = ServicePort(ServicePortName("ns1", "svc1", "p80"), "fd00::1", 80)
     assert (
-        endpoint_chain(service, Endpoint("fd00::2", 80))
+        endpoint_chain(service_base(service), Endpoint("fd00::2", 80))
         == f"KUBE-SEP-{hashed('ns1/svc1:p80tcp[fd00::2]:80')}"
     )
 
