@@ -10,8 +10,9 @@ from checker.cluster import Cluster
 from checker.errors import Broken
 from checker.expectations import wrong
 from checker.nodes import Nodes
+from checker.relays import Relays
 from checker.rules import Rules
 from checker.traffic import Traffic
 from checker.variant import Variant
 
-__all__ = ["Answers", "Broken", "Cluster", "Nodes", "Rules", "Traffic", "Variant", "check", "wrong"]
+__all__ = ["Answers", "Broken", "Cluster", "Nodes", "Relays", "Rules", "Traffic", "Variant", "check", "wrong"]

@@ -67,6 +67,17 @@ class Answers:
         """The words of the answer, in order."""
         return forms.words(self.value(task))
 
+    def counts(self, task: str) -> dict[str, int]:
+        """The answer as the lines of `sort | uniq -c`: each name, in lower case, with its number."""
+        found = forms.pairs(self.value(task), lambda word: forms.whole(word) is not None)
+        if found is None:
+            wrong(
+                expected="each pod with the number of its answers",
+                found=shown(self.value(task)),
+                next="give the lines that `sort | uniq -c` printed",
+            )
+        return {name.lower(): forms.whole(number) or 0 for name, number in found.items()}
+
     def word(self, task: str) -> str:
         """The answer, which must be one word."""
         found = self.words(task)

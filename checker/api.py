@@ -20,6 +20,8 @@ PATHS = {
     "nodes": "/api/v1/nodes",
     "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
     "deployments": "/apis/apps/v1/deployments",
+    "daemonsets": "/apis/apps/v1/daemonsets",
+    "configmaps": "/api/v1/configmaps",
 }
 SECONDS = 5.0
 

@@ -17,13 +17,14 @@ SERVICE_NAME = "kubernetes.io/service-name"
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod: its address, whether it is ready, and whether it is being deleted."""
+    """A pod: its address, whether it is ready, whether it is being deleted, and who owns it."""
 
     name: str
     address: str
     node: str
     ready: bool
     leaving: bool
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,17 @@ class Cluster:
             self.service(namespace, each["metadata"]["name"]) for each in self._of("services", namespace)
         )
 
+    def config(self, namespace: str, name: str) -> dict[str, str]:
+        """What is in a ConfigMap; ends the check if it is gone."""
+        return dict(self._one("configmaps", "ConfigMap", namespace, name).get("data") or {})
+
+    def mounted(self, namespace: str, daemonset: str) -> dict[str, str]:
+        """The ConfigMaps that a DaemonSet's pods mount, by the path at which they do."""
+        spec = self._one("daemonsets", "DaemonSet", namespace, daemonset)["spec"]["template"]["spec"]
+        maps = {each["name"]: each["configMap"]["name"] for each in spec["volumes"] if "configMap" in each}
+        mounts = (each for container in spec["containers"] for each in container.get("volumeMounts", ()))
+        return {each["mountPath"]: maps[each["name"]] for each in mounts if each["name"] in maps}
+
     def namespaces(self) -> set[str]:
         """The namespaces in which something is."""
         return {
@@ -148,7 +160,8 @@ def _pod(pod: Object) -> Pod:
     conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
     ready = conditions.get("Ready") == "True"
     node = pod.get("spec", {}).get("nodeName", "")
-    return Pod(meta["name"], status.get("podIP", ""), node, ready, "deletionTimestamp" in meta)
+    owner = next((str(each["name"]) for each in meta.get("ownerReferences") or ()), "")
+    return Pod(meta["name"], status.get("podIP", ""), node, ready, "deletionTimestamp" in meta, owner)
 
 
 def _port(port: Object, targets: dict[str, int]) -> Port:

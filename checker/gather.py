@@ -18,13 +18,15 @@ from vm.errors import MachineError
 from vm.inventory import Inventory
 from vm.plan import Node
 
+LINES = 500  # of kube-proxy's log: mode userspace writes one a connection
 # What is read on every node, in this order; each command must end by itself, fast, without a terminal.
 READINGS = {
     "rules": "iptables-save -c",
-    "sockets": "ss -Hlnt",
+    "sockets": "ss -Hlntp",
     "mode": "curl -s -m 2 http://127.0.0.1:10249/proxyMode",
     "health": "curl -s -m 2 -o /dev/null -w '%{http_code}' http://127.0.0.1:10256/healthz",
     "metrics": "curl -s -m 2 http://127.0.0.1:10249/metrics",
+    "log": f"tail -n {LINES} /var/log/kube-proxy.log",
 }
 MARK = "==> kube-proxy-lab reads"
 SCRIPT = "\n".join(f"echo '{MARK} {name}'; {command} 2>/dev/null; echo" for name, command in READINGS.items())

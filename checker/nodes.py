@@ -5,6 +5,7 @@ A node that could not be read ends the check as *broken*, and only a check that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,6 +14,8 @@ from checker.evidence import Evidence, Reading
 from checker.rulesets import iptables_save
 from checker.rulesets.model import Ruleset, RulesetError
 
+PROGRAM = re.compile(r'\("([^"]+)",pid=')
+METRIC = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 UNDO = "take back what was added to them by hand, or `lab down; lab up`"
 
 
@@ -54,8 +57,34 @@ class Node:
 
     def listeners(self, port: int) -> list[str]:
         """The local addresses on which a process of this node listens on a TCP port (``ss -lnt``)."""
+        return [each[3] for each in self._sockets(port)]
+
+    def programs(self, port: int) -> set[str]:
+        """The programs that listen on a TCP port (``ss -lntp``)."""
+        return {name for each in self._sockets(port) for name in PROGRAM.findall(" ".join(each[5:]))}
+
+    def _sockets(self, port: int) -> list[list[str]]:
         columns = (line.split() for line in self.text("sockets").splitlines())
-        return [each[3] for each in columns if len(each) > 3 and each[3].rpartition(":")[2] == str(port)]
+        return [each for each in columns if len(each) > 3 and each[3].rpartition(":")[2] == str(port)]
+
+    @property
+    def healthy(self) -> bool:
+        """Does kube-proxy's healthz answer 200?"""
+        return self.text("health").strip() == "200"
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines of kube-proxy's log, oldest first (as many as `checker.gather.LINES`)."""
+        return self.text("log").splitlines()
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """The value of one of kube-proxy's metrics; None if there is none with these labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        for line in self.text("metrics").splitlines():
+            found = METRIC.fullmatch(line)
+            if found and found[1] == name and wanted <= set((found[2] or "").split(",")):
+                return float(found[3])
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -80,6 +109,12 @@ class Nodes:
         if not found:
             raise Broken("the inventory names no worker", "`lab down; lab up` makes a new one")
         return found
+
+    def named(self, name: str) -> Node:
+        """A node by name; Broken if the cluster has none of it."""
+        if name not in self._nodes:
+            raise Broken(f"the cluster has no node {name}", "`lab down; lab up` makes one with three nodes")
+        return self._nodes[name]
 
     @property
     def modes(self) -> dict[str, str]:

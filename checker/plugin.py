@@ -21,6 +21,7 @@ from checker.judge import Verdict, verdict_on
 from checker.nodes import Nodes
 from checker.options import OPTIONS, Options
 from checker.outcomes import Outcome
+from checker.relays import Relays
 from checker.report import Record
 from checker.rules import Rules
 from checker.traffic import Traffic
@@ -120,6 +121,12 @@ def nodes(pytestconfig: pytest.Config) -> Nodes:
 def rules(pytestconfig: pytest.Config, nodes: Nodes) -> Rules:
     """The way of a packet through the nodes' rules."""
     return Rules(nodes, pytestconfig.stash[BENCH].evidence.client)
+
+
+@pytest.fixture
+def relays(nodes: Nodes) -> Relays:
+    """What kube-proxy itself passes on, in mode userspace."""
+    return Relays(nodes)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from fractions import Fraction
 from checker.errors import Broken
 from checker.expectations import wrong
 from checker.nodes import UNDO, Node, Nodes
-from checker.rulesets.memory import Random
+from checker.rulesets.memory import Nth, Random
 from checker.rulesets.model import Place, Rule, RulesetError
 from checker.rulesets.outcome import Outcome
 from checker.rulesets.packet import Packet
@@ -21,14 +21,24 @@ from checker.rulesets.targets import Masquerade, SetMark
 from checker.rulesets.walk import walk
 
 
+DICE = {Random: "random", Nth: "nth"}  # the modes of `statistic`
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to a pod: the chains on it in order, without side trips, and where DNAT sends the packet."""
+    """One way to a pod: the chains on it in order, without side trips, and where DNAT sends the packet.
+
+    `share` is the part of all connections that goes this way, `dice` the modes of `statistic` that rules on it
+    use, `packets` what its DNAT rule has counted: connections, since nat meets a connection's first packet only.
+    """
 
     chains: tuple[str, ...]
     to: str
     detours: frozenset[str]
     masquerade: bool
+    share: Fraction = Fraction(1)
+    dice: frozenset[str] = frozenset()
+    packets: int = 0
 
 
 class Rules:
@@ -43,11 +53,7 @@ class Rules:
         Ends the check as broken if the rules lead nowhere: nothing can be said of an answer about them then.
         """
         at = node or self.nodes.workers[0]
-        try:
-            outcomes = walk(at.ruleset, self._packet(port, at)).outcomes
-        except RulesetError as error:
-            raise Broken(f"the rules of {at.name} cannot be followed: {error}", UNDO) from error
-        found = [_route(outcome) for outcome in outcomes if outcome.verdict == "DNAT"]
+        found = self.ways(port, at)
         if not found:
             raise Broken(
                 f"the rules of {at.name} lead port {port} to no pod",
@@ -55,6 +61,15 @@ class Rules:
                 f"`lab shell {at.name} -- tail /var/log/kube-proxy.log` shows what kube-proxy did",
             )
         return found
+
+    def ways(self, port: int, node: Node | None = None) -> list[Route]:
+        """As `routes`, for a port that a learner's own rules may or may not serve: empty if they do not."""
+        at = node or self.nodes.workers[0]
+        try:
+            outcomes = walk(at.ruleset, self._packet(port, at)).outcomes
+        except RulesetError as error:
+            raise Broken(f"the rules of {at.name} cannot be followed: {error}", UNDO) from error
+        return [_route(outcome) for outcome in outcomes if outcome.verdict == "DNAT"]
 
     def _packet(self, port: int, node: Node) -> Packet:
         return Packet(
@@ -110,7 +125,17 @@ def _route(outcome: Outcome) -> Route:
             del way[way.index(step.chain) :]
         way.append(step.chain)
     detours = frozenset(step.chain for step in met) - set(way)
-    return Route(tuple(way[1:]), outcome.to or "", detours, outcome.masquerade)
+    rules = [rule for step in met if (rule := step.rule)]
+    dice = {DICE[type(match)] for rule in rules for match in rule.matches if type(match) in DICE}
+    return Route(
+        tuple(way[1:]),
+        outcome.to or "",
+        detours,
+        outcome.masquerade,
+        outcome.probability,
+        frozenset(dice),
+        rules[-1].packets or 0,
+    )
 
 
 def _chance(rule: Rule) -> Fraction:

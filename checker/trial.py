@@ -25,6 +25,7 @@ from checker.judge import Judge, Verdict, World, verdict_on
 from checker.moments import Moment
 from checker.nodes import Nodes
 from checker.outcomes import Outcome
+from checker.relays import Relays
 from checker.rules import Rules
 from checker.traffic import Traffic
 from checker.variant import Variant
@@ -85,5 +86,6 @@ class Trial:
             "cluster": Cluster(evidence),
             "nodes": nodes,
             "rules": Rules(nodes, evidence.client),
+            "relays": Relays(nodes),
             "traffic": Traffic(nodes),
         }

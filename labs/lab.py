@@ -87,11 +87,11 @@ def labs_list() -> Section:
     return lessons.labs_list()
 
 
-def start(n: int, seed: int | None) -> str:
+def start(n: int, seed: int | None, *, report: Progress) -> str:
     """Set the stage of lab `n` and write its notebook; `seed` None is the user's own."""
     from labs import lessons
 
-    return lessons.start(n, seed)
+    return lessons.start(n, seed, report)
 
 
 def answer(n: int, task: str, value: Any) -> str:
@@ -122,11 +122,11 @@ def judge(n: int, task: str = "") -> Record:
     return lessons.judge(n, task)
 
 
-def reset(n: int) -> str:
+def reset(n: int, *, report: Progress) -> str:
     """Lab `n` as it was right after `start`."""
     from labs import lessons
 
-    return lessons.reset(n)
+    return lessons.reset(n, report)
 
 
 def solve(n: int, show: bool) -> int:

@@ -10,17 +10,19 @@ import getpass
 import json as text_of
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from checker.evidence import clock
 from checker.report import Record
-from labs import config, course, results, stage, variants
+from labs import config, course, modes, results, stage, variants, watching
 from labs.course import Lab
 from labs.errors import CourseError
 from labs.progress import Progress, summary
 from labs.running import enter, here
+from labs.show import Progress as Steps
 from labs.show import Section, look, say
+from labs.variants import Variant
 from labs.workspace import Desk
 from vm import command
 from vm.command import Completed
@@ -28,7 +30,6 @@ from vm.command import Completed
 KEPT = ("HOME", "LANG", "PATH", "TERM", "TZ", "NO_COLOR")  # what the grader sees of the environment
 GRADING = 120.0  # seconds; a check retries until the cluster has converged, within a deadline of its own
 SOLVE, OFF = "LAB_SOLVE", ("off", "no", "0")  # how a teacher switches `lab solve` off
-LOOK_AGAIN = 2.0  # seconds between two looks of `lab check --watch`
 
 
 def labs_list() -> Section:
@@ -39,12 +40,12 @@ def labs_list() -> Section:
     return Section(header=head, rows=rows, note=f"\n{summary(shown)}")
 
 
-def start(n: int, seed: int | None) -> str:
+def start(n: int, seed: int | None, report: Steps) -> str:
     """Set the stage of a lab, draw the learner's variant, write the notebook."""
-    lab, running = course.find(n), here()
+    lab = course.find(n)
     chosen = variants.default_seed(lab.slug, _user()) if seed is None else seed
     variant = lab.variant(chosen)
-    stage.lay(Path(running.kubeconfig), lab, variant)
+    _set(lab, variant, report)
     desk = _desk(lab)
     done = desk.start(variant)
     return "\n".join(
@@ -95,23 +96,30 @@ def judge(n: int, task: str = "") -> Record:
 
 
 def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
-    """Judge and show: 0 all passed, 1 something has not, 2 something could not be judged."""
+    """Judge and show: 0 all passed, 1 something has not, 2 something could not be judged.
+
+    With `watch` again whenever the cluster or an answer changes, until all has passed.
+    """
+    answers, inventory = _desk(course.find(n)).answers, config.home().inventory
     while True:
+        seen = watching.look(answers, inventory) if watch else ""
         record = judge(n)
         _write(record, json=json, junit=junit)
         if not watch or record.exit_code == 0:
             return record.exit_code
-        time.sleep(LOOK_AGAIN)
+        say(f"\n{clock(record.taken)}: waiting for the cluster or an answer to change (Ctrl-C ends it)\n")
+        watching.until_changed(answers, inventory, seen)
 
 
-def reset(n: int) -> str:
+def reset(n: int, report: Steps) -> str:
     """The lab as it was right after `start`; the learner's files move to a backup."""
-    lab, running = course.find(n), here()
+    here()
+    lab = course.find(n)
     desk = _desk(lab)
     done = desk.reset()
     variant = desk.variant()
     if variant is not None:
-        stage.lay(Path(running.kubeconfig), lab, variant)
+        _set(lab, variant, report)
     return "\n".join((*done, f"Lab {n} is as it was at its start."))
 
 
@@ -137,6 +145,14 @@ def solve(n: int, show: bool) -> int:
     folder = Path(sys.executable).parent
     words = {"PATH": f"{folder}:{os.environ.get('PATH', '')}", "KUBECONFIG": str(config.home().kubeconfig)}
     return command.passthrough(["bash", "-c", script], env={**os.environ, **words})
+
+
+def _set(lab: Lab, variant: Variant, report: Steps) -> None:
+    """Set the stage: every node in the lab's mode, the lab's objects as at the beginning."""
+    running = here()
+    modes.begin(lab.mode, report)
+    stage.lay(Path(running.kubeconfig), lab, variant)
+    report(f"the stage of lab {lab.number} is set")
 
 
 def _desk(lab: Lab) -> Desk:

@@ -9,7 +9,7 @@ from labs import lab
 from labs.commands.command import Command, Given, argument, number
 from labs.config import WORKSPACE
 from labs.errors import UsageError
-from labs.show import look, say
+from labs.show import Progress, look, say
 
 
 def listing(given: Given) -> int:
@@ -22,7 +22,7 @@ def listing(given: Given) -> int:
 def start(given: Given) -> int:
     """Set the stage of a lab and write its notebook."""
     at(given)
-    say(lab.start(given.n, given.seed))
+    say(lab.start(given.n, given.seed, report=Progress(sys.stdout)))
     return 0
 
 
@@ -54,7 +54,7 @@ def check(given: Given) -> int:
 def reset(given: Given) -> int:
     """Begin a lab again."""
     at(given)
-    say(lab.reset(given.n))
+    say(lab.reset(given.n, report=Progress(sys.stdout)))
     return 0
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from labs import course, lessons
 from labs.errors import CourseError, NotUp
+from labs.show import Progress
 from vm.command import Completed
 
 LAB = course.find(3)
+STEPS = Progress(io.StringIO())
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +55,7 @@ def test_a_lab_must_be_started_first(verb: object) -> None:
     assert caught.value.cure == "`lab start 3`"
 
 
-@pytest.mark.parametrize("verb", [lambda: lessons.start(3, None), lambda: lessons.reset(3)])
+@pytest.mark.parametrize("verb", [lambda: lessons.start(3, None, STEPS), lambda: lessons.reset(3, STEPS)])
 def test_the_stage_needs_a_cluster(verb: object) -> None:
     assert callable(verb)
     with pytest.raises(NotUp) as caught:
