@@ -17,6 +17,7 @@ from labs.running import here
 from labs.show import Progress, Section
 from vm.inventory import Inventory
 from vm.machine import Machine
+from vm.plan import Plan
 
 
 def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report: Progress) -> str:
@@ -29,7 +30,7 @@ def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report:
     if wanted == "ipvs":
         _require_ipvs(running, nodes or there, scheduler)
     wish = Wish(wanted, frozenset(nodes), scheduler)
-    asyncio.run(_switch(config.home().kubeconfig, wish, there, report))
+    asyncio.run(_switch(config.home().kubeconfig, wish, running.plan, report))
     _require(running, wanted, nodes or there)
     if nodes:
         return f"kube-proxy runs in {wanted} mode on {', '.join(nodes)}."
@@ -43,7 +44,7 @@ def begin(wanted: str, report: Progress) -> None:
     if wanted == "ipvs":
         _require_ipvs(running, there, "")
     right = all(found == wanted for _, found in of_nodes(running))
-    asyncio.run(_begin(config.home().kubeconfig, wanted, there, report, right=right))
+    asyncio.run(_begin(config.home().kubeconfig, wanted, running.plan, report, right=right))
     _require(running, wanted, there)
 
 
@@ -84,17 +85,15 @@ def _require_ipvs(running: Inventory, nodes: Sequence[str], scheduler: str) -> N
     kernelmodules.require_on([running.machine(name) for name in nodes], scheduler)
 
 
-async def _switch(kubeconfig: Path, wish: Wish, nodes: Sequence[str], report: Progress) -> None:
-    async with Rollout.at(kubeconfig, nodes, report) as rollout:
+async def _switch(kubeconfig: Path, wish: Wish, plan: Plan, report: Progress) -> None:
+    async with Rollout.at(kubeconfig, plan, report) as rollout:
         await rollout.fulfil(wish)
     whose = f"kube-proxy on {' and '.join(sorted(wish.nodes))}" if wish.nodes else "every node"
     report(f"{whose} has finished its first sync")
 
 
-async def _begin(
-    kubeconfig: Path, wanted: str, nodes: Sequence[str], report: Progress, *, right: bool
-) -> None:
-    async with Rollout.at(kubeconfig, nodes, report) as rollout:
+async def _begin(kubeconfig: Path, wanted: str, plan: Plan, report: Progress, *, right: bool) -> None:
+    async with Rollout.at(kubeconfig, plan, report) as rollout:
         if not (right and await rollout.is_as_made(wanted)):
             await rollout.begin(wanted)
     report(f"kube-proxy runs in {wanted} mode on every node")

@@ -9,7 +9,7 @@ The rules of a pod that has ended stay in force until its successor has written 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from labs import addons, proxyconfig, proxysets, readiness
 from labs.kube.client import ApiError, Object
 from labs.proxysets import CONFIG, NAME, NAMESPACE, RESTARTED, Division
 from labs.show import Progress
+from vm.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,18 @@ class Wish:
 class Rollout:
     """One change of the mode."""
 
-    def __init__(self, watched: readiness.Watched, nodes: Sequence[str], report: Progress) -> None:
+    def __init__(self, watched: readiness.Watched, plan: Plan, report: Progress) -> None:
         self._watched, self._client, self._report = watched, watched.client, report
-        self._nodes = nodes
+        self._nodes = [node.name for node in plan.cluster_nodes]
+        self._cidrs = plan.pod_cidrs
         self._stamp = datetime.now(UTC).isoformat(timespec="microseconds")
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, kubeconfig: Path, nodes: Sequence[str], report: Progress) -> AsyncIterator[Self]:
-        """On the cluster of a kubeconfig that has these nodes."""
+    async def at(cls, kubeconfig: Path, plan: Plan, report: Progress) -> AsyncIterator[Self]:
+        """On the cluster of a kubeconfig that was made to this plan."""
         async with readiness.Watched.at(kubeconfig) as watched:
-            yield cls(watched, nodes, report)
+            yield cls(watched, plan, report)
 
     async def fulfil(self, wish: Wish) -> None:
         """Returns when every pod that has to do with it is ready; raises LabError or ApiError."""
@@ -74,7 +76,7 @@ class Rollout:
         """Whether kube-proxy is configured as every cluster has it, in this mode, and runs on every node."""
         if Division.read(await self._daemonsets()).nodes or not await self._is_whole():
             return False
-        return await self._config(CONFIG) == addons.configuration(mode)
+        return await self._config(CONFIG) == addons.configuration(mode, self._cidrs)
 
     async def _is_whole(self) -> bool:
         """Whether all its objects are there, and a ready pod a node."""
@@ -89,7 +91,7 @@ class Rollout:
         whole = await self._is_whole()
         await self._shrink(before, Division())
         if whole:
-            await self._edit(CONFIG, addons.configuration(mode))
+            await self._edit(CONFIG, addons.configuration(mode, self._cidrs))
             await self._restart(Division())
         else:
             await self._anew(mode)
@@ -100,7 +102,7 @@ class Rollout:
         await self._remove(NAME)
         await self._watched.until(lambda: self._still_there(dict.fromkeys(self._nodes, NAME)))
         await self._delete("ConfigMap", CONFIG)
-        await addons.ensure(self._client, mode, ("kube-proxy",))
+        await addons.ensure(self._client, mode, ("kube-proxy",), cidrs=self._cidrs)
         self._report(f'kubectl create -f kube-proxy.yaml    # mode: "{mode}"')
 
     async def _shrink(self, before: Division, after: Division) -> None:
