@@ -28,7 +28,7 @@ PER_SERVICE = (CLUSTER_POLICY, LOCAL_POLICY, EXTERNAL, FIREWALL, ENDPOINT)
 
 @lru_cache(1024)
 def hashed(text: str) -> str:
-    """16 characters of A–Z and 2–7: 80 bits of SHA-256. Kept: an endpoint's chain is named in two or three."""
+    """16 characters of A–Z and 2–7: 80 bits of SHA-256. Kept, as an endpoint is named in several chains."""
     return b32encode(sha256(text.encode()).digest()[:10]).decode()
 
 
