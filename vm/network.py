@@ -95,8 +95,7 @@ def machine(plan: Plan, node: Node) -> str:
             f"address add {node.address6}/{_length(plan.fabric6)} dev eth0 nodad",
             f"route add ::/0 via {plan.gateway6}",
         ]
-    if node in plan.helpers:
-        lines.append(f"route add {plan.load_balancers} {_hops(plan)}")
+    lines += outside(plan, node)
     return "\n".join(lines) + "\n"
 
 
@@ -105,9 +104,21 @@ def batches(plan: Plan) -> tuple[str, dict[str, str]]:
     return fabric(plan), {node.name: machine(plan, node) for node in plan.nodes}
 
 
-def _hops(plan: Plan) -> str:
+def outside(plan: Plan, node: Node) -> list[str]:
+    """What the helpers reach over the nodes; none for a node.
+
+    The balancer knows the pods, too, as an AWS load balancer does that stands in the pods' own network.
+    """
+    pods = [f"route replace {each.pod_cidr} via {each.address}" for each in plan.cluster_nodes]
+    routes = {"client": [load_balancers(plan)], "balancer": [load_balancers(plan), *pods]}
+    return routes.get(node.role, [])
+
+
+def load_balancers(plan: Plan) -> str:
     """Load balancer addresses are reached over any worker: a route with as many next hops."""
-    return " ".join(f"nexthop via {node.address}" for node in plan.workers)
+    return f"route replace {plan.load_balancers} " + " ".join(
+        f"nexthop via {node.address}" for node in plan.workers
+    )
 
 
 def _length(cidr: str) -> int:

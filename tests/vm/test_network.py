@@ -18,12 +18,23 @@ link set lo up
 link set eth0 up
 address add 192.168.56.200/24 dev eth0
 route add default via 192.168.56.1
-route add 203.0.113.0/24 nexthop via 192.168.56.11 nexthop via 192.168.56.12
+route replace 203.0.113.0/24 nexthop via 192.168.56.11 nexthop via 192.168.56.12
 """
 
 
 def test_the_client_reaches_load_balancer_addresses_over_every_worker() -> None:
     assert network.machine(plan(2), plan(2).node("client")) == BATCH
+
+
+def test_only_the_balancer_reaches_the_pods_too() -> None:
+    made = plan(2)
+    routes = network.outside(made, made.node("balancer"))
+    assert routes[2:] == [
+        "route replace 10.244.1.0/24 via 192.168.56.11",
+        "route replace 10.244.2.0/24 via 192.168.56.12",
+    ]
+    assert network.outside(made, made.node("client")) == routes[:1]
+    assert network.outside(made, made.node("worker-1")) == []
 
 
 @given(st.integers(1, MAX_WORKERS))
