@@ -81,7 +81,7 @@ class Heartbeat:
 
     async def _post(self, old: Object) -> None:
         """Write the whole status; conditions of other types stay."""
-        patch = {"status": status(self._config, old.get("status", {}))}
+        patch = whole(status(self._config, old.get("status", {})))
         self._seen = await self._client.patch(
             "Node", self._config.node, "", patch, subresource="status", type="strategic"
         )
@@ -102,6 +102,15 @@ class Heartbeat:
             await self._client.create(
                 {"apiVersion": version, "kind": "Lease", "metadata": metadata, "spec": spec}
             )
+
+
+def whole(status: Object) -> Object:
+    """The strategic merge patch to this status.
+
+    Addresses are replaced: merged they would be told apart by their type, and of two InternalIPs one would be
+    left (https://github.com/kubernetes/kubernetes/pull/79391).
+    """
+    return {"status": {**status, "addresses": [*status["addresses"], {"$patch": "replace"}]}}
 
 
 def said(status: Object) -> Object:

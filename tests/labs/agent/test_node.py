@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from labs.agent.config import AgentConfig
-from labs.agent.heartbeat import said
+from labs.agent.heartbeat import said, whole
 from labs.agent.node import labels, node, status
+from labs.kube import strategic
 
 
 @pytest.fixture
@@ -47,6 +48,13 @@ def test_a_dual_stack_node_has_two_of_everything(config: AgentConfig) -> None:
         "fd00:56::10",
         "control-1",
     ]
+
+
+def test_a_node_that_gets_a_second_address_keeps_the_first(config: AgentConfig) -> None:
+    both = status(replace(config, address6="fd00:56::10", pod_cidr6="fd00:244::/64"), {})
+    for before in (node(config), {**node(config), "status": both}):
+        after = strategic.merge(before, whole(both), "V1Node")
+        assert after["status"]["addresses"] == both["addresses"]
 
 
 def test_what_a_node_says_of_itself_is_true(config: AgentConfig) -> None:
