@@ -1,4 +1,8 @@
-"""One option for all tests: ``--update-golden`` writes golden files anew instead of comparing with them."""
+"""One option for all tests: ``--update-golden`` writes golden files anew instead of comparing with them.
+
+A test that counts or times something says so with ``record_property("figure", "…")``: these lines end the
+output, whichever worker ran the test.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,15 @@ settings.load_profile("lab")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For all folders, so that one flag does for all golden files."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured, a line each; workers send it along with their reports."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    told = [str(value) for each in reports for name, value in each.user_properties if name == "figure"]
+    if told:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture

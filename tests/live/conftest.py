@@ -20,6 +20,8 @@ from guest_kernel.outside import (  # noqa: F401  # hooks: what needs IPVS runs 
     pytest_sessionfinish,
 )
 
+from vm import inventory
+
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "eks-dev-1-appname-ns"
 NODES = ("control-1", "worker-1", "worker-2")
@@ -40,8 +42,6 @@ class Lab:
 
     def run(self, *argv: str, text: str | None = None, timeout: float = 90) -> Done:
         """Any outcome is given back."""
-        environment = {**os.environ, "LAB_HOME": str(self.home), **self.environment}
-        environment.pop("LAB_WORKSPACE", None)
         return subprocess.run(
             [*self.command, *argv],
             input=text,
@@ -49,9 +49,22 @@ class Lab:
             text=True,
             timeout=timeout,
             check=False,
-            env=environment,
+            env=self._variables(),
             cwd="/",
         )
+
+    def begin(self, *argv: str) -> subprocess.Popen[str]:
+        """The command, running: `communicate` ends its input and gives what it printed."""
+        pipe = subprocess.PIPE
+        words, variables = [*self.command, *argv], self._variables()
+        return subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=variables, cwd="/"
+        )
+
+    def _variables(self) -> dict[str, str]:
+        variables = {**os.environ, "LAB_HOME": str(self.home), **self.environment}
+        variables.pop("LAB_WORKSPACE", None)
+        return variables
 
     def __call__(self, *argv: str, text: str | None = None, timeout: float = 90) -> str:
         """What it prints; a failing command fails the test with all it said."""
@@ -72,6 +85,10 @@ class Lab:
         """The items of `kubectl get … -o json`."""
         items: list[dict[str, object]] = json.loads(self.kubectl("get", *argv, "-o", "json"))["items"]
         return items
+
+    def reads(self, machine: str, script: str) -> str:
+        """What a shell script prints on a machine, asked without the `lab` command: fast, to look often."""
+        return inventory.load(self.home / "inventory.json").machine(machine).run(["sh", "-c", script]).stdout
 
     @property
     def init(self) -> int:
