@@ -5,7 +5,8 @@
     {"schema": 1, "backend": "via", "plan": {…}, "kubeconfig": "/root/.kube/config",
      "machines": [{"name": "node-1", "via": ["ssh", "root@node-1"]}, {"name": "here", "via": []}]}
 
-A machine without ``via`` is one of the lab's own, made of namespaces.
+A machine with ``ssh`` is a virtual one, or with ``namespace`` too a helper in it (vm/virtual.py). One with
+neither is made of namespaces.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vm import lock
+from vm import lock, virtual
 from vm.errors import InventoryInvalid, MachineError, NotRunning
 from vm.lock import Process
 from vm.machine import Machine, Via
 from vm.nsenter import Contained
 from vm.plan import Plan, unknown_machine
+from vm.virtual import VirtualMachine
 
 SCHEMA = 1
 BACKENDS = ("namespaces", "vagrant", "via")
+Entries = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Inventory:
     home: Path
     backend: str = "namespaces"
     init: Process | None = None
-    entries: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    entries: Entries = field(default=(), repr=False)
 
     def machine(self, name: str) -> Machine:
         """The machine called ``name``; raises MachineError with the names there are."""
@@ -69,7 +72,17 @@ class Inventory:
 def of_namespaces(home: Path, plan: Plan, kubeconfig: str, init: Process) -> Inventory:
     """The inventory of a lab whose first process is ``init``."""
     entries = tuple({"name": node.name} for node in plan.nodes)
-    return Inventory(plan, kubeconfig, _machines(entries, init), home, "namespaces", init, entries)
+    return Inventory(plan, kubeconfig, _machines(entries, init, home), home, "namespaces", init, entries)
+
+
+def of_vagrant(home: Path, plan: Plan, kubeconfig: str) -> Inventory:
+    """The inventory of virtual machines: one a node, and the helpers in the control plane's."""
+    first = plan.cluster_nodes[0].name
+    entries = (
+        *({"name": node.name, "ssh": node.name} for node in plan.cluster_nodes),
+        *({"name": node.name, "ssh": first, "namespace": node.name} for node in plan.helpers),
+    )
+    return Inventory(plan, kubeconfig, _machines(entries, None, home), home, "vagrant", None, entries)
 
 
 def load(path: Path) -> Inventory:
@@ -98,26 +111,30 @@ def _from_json(value: Mapping[str, Any], path: Path) -> Inventory:
         raise ValueError(f"backend is {value['backend']!r}, none of {', '.join(BACKENDS)}")
     init = Process(**value["init"]) if value.get("init") else None
     entries = tuple(value["machines"])
+    home = path.resolve().parent
     return Inventory(
         plan=Plan.from_json(value["plan"]),
         kubeconfig=str(value["kubeconfig"]),
-        machines=_machines(entries, init),
-        home=path.resolve().parent,
+        machines=_machines(entries, init, home),
+        home=home,
         backend=value["backend"],
         init=init,
         entries=entries,
     )
 
 
-def _machines(entries: tuple[Mapping[str, Any], ...], init: Process | None) -> dict[str, Machine]:
-    return {entry["name"]: _machine(entry, init) for entry in entries}
+def _machines(entries: Entries, init: Process | None, home: Path) -> dict[str, Machine]:
+    return {entry["name"]: _machine(entry, init, home) for entry in entries}
 
 
-def _machine(entry: Mapping[str, Any], init: Process | None) -> Machine:
+def _machine(entry: Mapping[str, Any], init: Process | None, home: Path) -> Machine:
     if "via" in entry:
         return Via(entry["name"], tuple(entry["via"]))
+    if "ssh" in entry:
+        config = home / virtual.FOLDER / virtual.CONFIG
+        return VirtualMachine(entry["name"], config, entry["ssh"], entry.get("namespace", ""))
     if init is None:
-        raise ValueError(f"machine {entry['name']!r} has no `via`, and the inventory has no `init`")
+        raise ValueError(f"machine {entry['name']!r} has no `via` and no `ssh`, and there is no `init`")
     return Contained(entry["name"], init)
 
 

@@ -5,11 +5,11 @@ A row's function reads what argparse gives it, asks `labs.lab`, and shows the an
 
 from __future__ import annotations
 
-from labs.commands import cluster, course, work
+from labs.commands import box, cluster, course, work
 from labs.commands.command import Command
 
 GROUPS: dict[str, tuple[Command, ...]] = {
-    "the cluster": cluster.COMMANDS,
+    "the cluster": (*cluster.COMMANDS, box.COMMAND),
     "work in it": work.COMMANDS,
     "the labs": course.COMMANDS,
 }

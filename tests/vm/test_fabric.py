@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from vm import fabric
+from vm.errors import HostCannot
+from vm.plan import plan
+
+HOME = {"lo": ["127.0.0.1/8"], "eth0": ["10.0.0.5/24"]}
+
+
+def test_the_usual_network_is_taken_where_nobody_has_it() -> None:
+    assert fabric.free(HOME) == ("192.168.56.0/24", "")
+
+
+@pytest.mark.parametrize("address", ["192.168.56.1/24", "192.168.56.77/32", "192.168.56.9/22"])
+def test_who_has_the_usual_network_is_named_and_another_is_taken(address: str) -> None:
+    network, holder = fabric.free({**HOME, "virbr7": [address]})
+    assert holder == "virbr7"
+    assert not ip_network(network).overlaps(ip_network(address, strict=False))
+
+
+def test_a_host_only_network_of_virtualbox_is_for_its_machines() -> None:
+    assert fabric.free({"vboxnet0": ["192.168.56.1/24"]}) == ("192.168.56.0/24", "")
+
+
+def test_where_all_are_taken_the_error_says_by_whom() -> None:
+    with pytest.raises(HostCannot, match=r"br-all has 192\.168\.56\.0/24") as raised:
+        fabric.free({"br-all": ["192.168.0.1/16"]})
+    assert raised.value.cure
+
+
+def test_a_plan_that_moved_has_all_its_machines_in_the_other_network_and_nothing_else_changed() -> None:
+    before, after = plan(2), fabric.moved(plan(2), "192.168.58.0/24")
+    for node in after.nodes:
+        assert ip_address(node.address) in ip_network("192.168.58.0/24")
+    assert (after.api_address, after.gateway) == ("192.168.58.10", "192.168.58.1")
+    assert (after.pod_cidr, after.service_cidr, after.load_balancers) == (
+        before.pod_cidr,
+        before.service_cidr,
+        before.load_balancers,
+    )
+    assert fabric.moved(before, before.fabric) == before
+
+
+def test_this_hosts_addresses_are_read() -> None:
+    assert any("127.0.0.1/8" in held for held in fabric.addresses().values())

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vm import virtual
+from vm.virtual import VirtualMachine
+
+CONFIG = Path("/lab/vagrant/ssh_config")
+WORKER = VirtualMachine("worker-1", CONFIG, "worker-1")
+CLIENT = VirtualMachine("client", CONFIG, "control-1", "client")
+
+VAGRANTS = """\
+Host control-1
+  HostName 192.168.121.5
+  User vagrant
+
+Host worker-1
+  HostName 192.168.121.6
+  User vagrant
+"""
+
+
+def test_commands_are_roots_and_their_words_are_quoted_for_the_shell_over_there() -> None:
+    assert WORKER.before(["echo", "a  b", "$x"], interactive=False) == [
+        *("ssh", "-F", str(CONFIG), "worker-1", "--"),
+        "sudo -n -H -- echo 'a  b' '$x'",
+    ]
+
+
+def test_a_helper_is_a_network_and_a_host_name_inside_of_the_control_plane() -> None:
+    words = CLIENT.before(["curl", "http://10.96.0.1"], interactive=False)
+    assert words[3] == "control-1"
+    assert words[-1] == (
+        "sudo -n -H -- nsenter --net=/run/netns/client --uts=/run/lab/uts/client -- curl http://10.96.0.1"
+    )
+
+
+@pytest.mark.parametrize(("terminal", "asked"), [(True, ["-t"]), (False, [])])
+def test_a_terminal_over_there_is_asked_for_where_there_is_one_here(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, asked: list[str]
+) -> None:
+    monkeypatch.setattr("os.isatty", lambda _: terminal)
+    assert WORKER.before(["top"], interactive=True)[3:-3] == asked
+    assert "-t" not in WORKER.before(["top"], interactive=False)
+
+
+def test_each_machine_gets_one_connection_for_all_commands() -> None:
+    config = virtual.shared(VAGRANTS, Path("/lab/vagrant"))
+    control, worker = config.split("\n\n")
+    for block in (control, worker):
+        assert "ControlMaster auto" in block
+        assert "ControlPath /lab/vagrant/%n" in block
+    assert "HostName 192.168.121.5" in control
+    assert "HostName 192.168.121.6" in worker
+
+
+def test_a_path_too_long_for_a_socket_is_replaced_by_one_that_only_its_owner_may_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    deep = Path("/home/somebody") / ("a-long-name-of-a-folder/" * 4)
+    place = virtual.sockets(deep)
+    assert place.parent == tmp_path
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert virtual.sockets(deep) == place
+    assert virtual.sockets(deep / "other") != place
+    assert virtual.sockets(Path("/lab/vagrant")) == Path("/lab/vagrant")

@@ -1,0 +1,127 @@
+"""How Vagrant is spoken to: python-vagrant knows its words and answers, we start the processes.
+
+At our own door an interruption ends in order (Vagrant finishes what it is at, then stops), and silence has a
+limit: a machine that never gets an address would keep Vagrant waiting for hours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import vagrant
+
+from vm import command, vagrant_faults
+from vm.errors import CommandFailed, MachineError
+
+SILENCE = 300  # seconds without a word: an emulated machine boots in 20 to 60
+ASKING = 120.0  # seconds for what Vagrant answers from its own notes
+Report = Callable[[str], object]
+
+STEPS = (
+    (r"Successfully added box", "the box is unpacked"),
+    (r"==> (\S+): (?:Starting domain|Booting VM|Starting VM)", "{0} starts"),
+    (r"==> (\S+): Resuming", "{0} goes on"),
+    (r"==> (\S+): Machine booted and ready", "{0} answers"),
+    (r"==> (\S+): (?:Removing domain|Destroying VM)", "{0} is removed"),
+)
+"""What is told of all that Vagrant says: a regular expression, and the step that it means."""
+
+
+class Late(KeyboardInterrupt):
+    """Vagrant was silent for too long: our door interrupts it as Ctrl-C would."""
+
+
+class Spoken(vagrant.Vagrant):  # type: ignore[misc]
+    """python-vagrant, with steps told to ``report``; raises CommandFailed with what Vagrant said."""
+
+    def __init__(self, folder: Path, report: Report) -> None:
+        super().__init__(root=str(folder))
+        self.env = {**os.environ, "VAGRANT_CWD": str(folder), "VAGRANT_CHECKPOINT_DISABLE": "1"}
+        self._report = report
+
+    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+        words = self._make_vagrant_command([*args, "--no-color", "--no-tty"])
+        heard = Heard(self._report)
+        with limit(SILENCE) as clock:
+
+            def write(text: str) -> None:
+                clock.again()
+                heard.write(text)
+
+            code = command.stream(words, write, env=self.env)
+        heard.write("\n")
+        if clock.late:
+            raise MachineError(
+                f"Vagrant said nothing for {SILENCE} s; last: {heard.last()}",
+                "`lab up` again goes on from there; `lab doctor` says whether machines are emulated here",
+            )
+        if vagrant_faults.INTERRUPTED.search(heard.text):
+            raise KeyboardInterrupt
+        if code:
+            raise CommandFailed(tuple(words), code, heard.text)
+
+    def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
+        return command.run(self._make_vagrant_command(args), timeout=ASKING, env=self.env).stdout
+
+
+class Heard:
+    """Vagrant's output, line by line as it comes."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._rest = ""
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        """The next piece; lines of a bar that grows end with a carriage return and are forgotten."""
+        *lines, self._rest = re.split(r"[\r\n]", self._rest + text)
+        for line in lines:
+            if line.strip() and "Progress:" not in line:
+                self.text += line + "\n"
+                self._tell(line)
+
+    def last(self) -> str:
+        """The last line."""
+        return (self.text.splitlines() or ["nothing at all"])[-1]
+
+    def _tell(self, line: str) -> None:
+        for said, step in STEPS:
+            if found := re.search(said, line):
+                self._report(step.format(*found.groups()))
+
+
+class Clock:
+    """An alarm that goes off when nothing was heard for some seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self.late = False
+
+    def again(self) -> None:
+        """Something was heard."""
+        if not self.late:
+            signal.alarm(self._seconds)
+
+    def ring(self, signum: int, frame: FrameType | None) -> None:
+        """Nothing was."""
+        self.late = True
+        raise Late
+
+
+@contextmanager
+def limit(seconds: int) -> Iterator[Clock]:
+    """Raise Late after so many seconds in which the clock was not told ``again``."""
+    clock = Clock(seconds)
+    before = signal.signal(signal.SIGALRM, clock.ring)
+    clock.again()
+    try:
+        yield clock
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
