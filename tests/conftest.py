@@ -1,4 +1,7 @@
-"""One option for all tests: ``--update-golden`` writes golden files anew instead of comparing with them.
+"""Options for all tests, and how they are shared out among workers.
+
+``--update-golden`` writes golden files anew instead of comparing with them. ``--all-in-guest`` sends the
+whole table of cases in the guest with IPVS, where each takes ten seconds, instead of a sample.
 
 A test that counts or times something says so with ``record_property("figure", "…")``: these lines end the
 output, whichever worker ran the test.
@@ -6,8 +9,13 @@ output, whichever worker ran the test.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from guest_kernel.scheduling import GuestFirst
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("lab", deadline=None)
@@ -17,6 +25,17 @@ settings.load_profile("lab")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For all folders, so that one flag does for all golden files."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+    parser.addoption("--all-in-guest", action="store_true", help="send the whole table of cases in mode ipvs")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GuestFirst | None:
+    """Whole files go to a worker, and all that is for the guest to one."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from guest_kernel.scheduling import GuestFirst
+
+    return GuestFirst(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,6 +19,7 @@ from guest_kernel.outside import (  # noqa: F401  # hooks: what needs IPVS runs 
     pytest_runtest_protocol,
     pytest_sessionfinish,
 )
+from proxy_stage.patience import PATIENCE
 
 from vm import inventory
 
@@ -47,7 +48,7 @@ class Lab:
             input=text,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=timeout * PATIENCE,
             check=False,
             env=self._variables(),
             cwd="/",
@@ -116,7 +117,7 @@ class Lab:
         """Poll until `true()` holds; the seconds it took. Fails the test after the deadline."""
         began = time.monotonic()
         while not true():
-            if time.monotonic() - began > seconds:
+            if time.monotonic() - began > seconds * PATIENCE:
                 pytest.fail(f"not within {seconds:g} s: {why or true}")
             time.sleep(0.02)
         return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Tests of IPVS itself: each in a network namespace of its own, in a guest whose kernel has it."""
+"""Tests on a kernel with IPVS: in a network namespace of their own, or in a cluster that is made once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("live")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def own_network() -> Iterator[None]:
     """This very process enters a fresh network namespace: netlink sockets belong to where they are opened."""
     before = os.open(MINE, os.O_RDONLY)
@@ -61,8 +61,8 @@ class Balanced:
 
 
 @pytest.fixture
-async def balanced() -> AsyncIterator[Callable[..., Balanced]]:
-    """``balanced(ipvs={...})``: a node with this configuration."""
+async def pods(own_network: None) -> AsyncIterator[None]:
+    """A server at each of PODS, and a node's address."""
     lines = [f"addr add {ip}/32 dev lo\n" for ip in (NODE, *PODS.values())]
     await run_async(("ip", "-batch", "-"), input="".join(lines))
     servers = [await asyncio.start_server(_saying(name), ip, 8080) for name, ip in PODS.items()]
@@ -71,6 +71,16 @@ async def balanced() -> AsyncIterator[Callable[..., Balanced]]:
         await loop.create_datagram_endpoint(lambda name=name: _Answering(name), local_addr=(ip, 8080))
         for name, ip in PODS.items()
     ]
+    yield
+    for transport, _ in ports:
+        transport.close()
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+async def balanced(pods: None) -> AsyncIterator[Callable[..., Balanced]]:
+    """``balanced(ipvs={...})``: a node with this configuration."""
     made: list[Balanced] = []
 
     def make(**config: Any) -> Balanced:
@@ -80,10 +90,6 @@ async def balanced() -> AsyncIterator[Callable[..., Balanced]]:
     yield make
     for each in made:
         await each.mode.close()
-    for transport, _ in ports:
-        transport.close()
-    for server in servers:
-        server.close()
 
 
 def _saying(name: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]:
@@ -112,7 +118,7 @@ class _Answering(asyncio.DatagramProtocol):
 
 
 @pytest.fixture
-def ipvsadm() -> Callable[[], list[str]]:
+def ipvsadm(own_network: None) -> Callable[[], list[str]]:
     """``ipvsadm()``: what people see."""
 
     def save() -> list[str]:
@@ -120,3 +126,20 @@ def ipvsadm() -> Callable[[], list[str]]:
         return sorted(done.stdout.splitlines())
 
     return save
+
+
+@pytest.fixture(scope="session")
+def begun(lab_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running cluster that began in mode ipvs."""
+    made = lab_of(tmp_path_factory.mktemp("ipvs") / "home")
+    made("up", "--root", "--mode", "ipvs")
+    yield made
+    made("down", "--purge")
+
+
+@pytest.fixture
+def cluster(begun: Any) -> Any:
+    """The same, in mode ipvs whatever a test before this one has done to it."""
+    if begun.on("worker-1", "curl", "-s", "http://127.0.0.1:10249/proxyMode") != "ipvs":
+        begun("mode", "ipvs")
+    return begun

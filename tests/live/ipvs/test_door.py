@@ -15,14 +15,14 @@ Saved = Callable[[], list[str]]
 
 
 @pytest.fixture
-def door() -> Iterator[KernelIpvs]:
+def door(own_network: None) -> Iterator[KernelIpvs]:
     made = KernelIpvs(Family.IPV4)
     yield made
     made.close()
 
 
 @pytest.fixture
-def door6() -> Iterator[KernelIpvs]:
+def door6(own_network: None) -> Iterator[KernelIpvs]:
     made = KernelIpvs(Family.IPV6)
     yield made
     made.close()

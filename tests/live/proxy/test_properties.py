@@ -14,12 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from proxy_cases.objects import endpoint_slice, service
+from proxy_stage.patience import PATIENCE
 from proxy_stage.world import Proxy, World, namespaces, needs, proxy_in
 
 from labs.proxy.modes import MODES
 
 pytestmark = pytest.mark.live
 
+EXAMPLES = 15 if PATIENCE == 1 else 3
 Object = dict[str, Any]
 DUMPS = {
     "iptables": (("iptables-save",),),
@@ -115,7 +117,7 @@ def test_step_by_step_leads_where_a_first_sync_leads(kernels: tuple[World, World
     needs(stepwise, mode)
     with proxy_in(stepwise, mode=mode) as following, proxy_in(fresh, mode=mode) as new:
 
-        @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(clusters, min_size=1, max_size=4))
         def holds(steps: list[Any]) -> None:
             for cluster in steps:

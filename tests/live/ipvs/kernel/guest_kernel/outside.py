@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from guest_kernel.guest import Guest, Report
 from guest_kernel.parts import Unavailable
+from guest_kernel.scheduling import FOLDER, WORD, is_guests
 
-GUESTS = pytest.StashKey["dict[Path, Reports]"]()
-"""One for all tests; where xdist shares files out among workers, one a file."""
-
+GUEST = pytest.StashKey["Reports"]()
+"""One for all tests: where xdist shares them out, one worker gets all of the guest's (``scheduling``)."""
 
 LIVE = Path(__file__).parents[3]
 """The folder of live tests."""
@@ -29,7 +29,7 @@ SAMPLE = {
 }
 """Cases of the table that are sent in the guest, where each takes an emulated processor ten seconds and more.
 
-GUEST=all sends all of them. On paper all are walked in any case (tests/labs/proxy/ipvs/test_paper.py).
+--all-in-guest sends all of them. On paper all are walked in any case (tests/labs/proxy/ipvs/test_paper.py).
 """
 
 
@@ -52,6 +52,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if told_by_mode(item):
             item.add_marker("ip_vs")
+        if belongs(item) and not is_guests(item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid} has the marker ip_vs, but not {WORD} in its name, by which the guest's worker"
+                f" is chosen: rename it or its parameter, and keep it in {FOLDER}"
+            )
 
 
 def told_by_mode(item: pytest.Item) -> bool:
@@ -62,7 +67,7 @@ def told_by_mode(item: pytest.Item) -> bool:
 
 def spare(item: pytest.Item) -> bool:
     """Whether it is a case of the table that the guest is spared."""
-    if has_ip_vs() or os.environ.get("GUEST") == "all" or not told_by_mode(item):
+    if has_ip_vs() or item.config.getoption("--all-in-guest") or not told_by_mode(item):
         return False
     case = item.callspec.params.get("case")  # type: ignore[attr-defined]
     return case is not None and str(case) not in SAMPLE
@@ -72,12 +77,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     """Report what the guest said about this test."""
     if not belongs(item) or has_ip_vs():
         return None
-    guests = item.session.stash.setdefault(GUESTS, {})
-    group = item.path if hasattr(item.config, "workerinput") else item.session.path
-    if group not in guests:
-        guests[group] = Reports(item.session, group)
+    if GUEST not in item.session.stash:
+        item.session.stash[GUEST] = Reports(item.session)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in guests[group].of(item):
+    for report in item.session.stash[GUEST].of(item):
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
@@ -85,22 +88,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Switch the guest off."""
-    for guest in session.stash.get(GUESTS, {}).values():
-        guest.stop()
+    if GUEST in session.stash:
+        session.stash[GUEST].stop()
 
 
 class Reports:
     """The guest's reports by test; without a guest each is one of skipping, with the reason."""
 
-    def __init__(self, session: pytest.Session, group: Path) -> None:
+    def __init__(self, session: pytest.Session) -> None:
         self._config = session.config
         self._known: dict[str, list[pytest.TestReport]] = {}
         self._guest: Guest | None = None
         self._coming: Iterator[Report] = iter(())
         self.unavailable = ""
         try:
-            here = (item for item in session.items if item.path.is_relative_to(group))
-            items = [item.nodeid for item in here if belongs(item)]
+            items = [item.nodeid for item in session.items if belongs(item)]
             self._guest = Guest.testing(session.config.rootpath, items)
             self._coming = self._guest.reports()
         except Unavailable as error:

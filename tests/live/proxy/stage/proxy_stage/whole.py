@@ -32,7 +32,7 @@ DUMP = {
     "iptables": ("iptables-save",),
     "nftables": ("nft", "list", "table", "ip", "kube-proxy"),
     "userspace": ("iptables-save",),
-    "ipvs": ("iptables-save",),
+    "ipvs": ("sh", "-c", "iptables-save; ipset save; ipvsadm -Sn"),
 }
 
 
@@ -59,9 +59,8 @@ class Whole:
         """What the kernel has, as text that is the same for the same rules."""
         lines = self.world(*DUMP[self.mode], check=False).splitlines()
         found = [re.sub(r" \[\d+:\d+\]$", "", line) for line in lines if not line.startswith("#")]
-        return "\n".join(
-            sorted(found) if self.mode == "nftables" else found
-        )  # nft lists in the order of making
+        in_order_of_making = self.mode in ("nftables", "ipvs")
+        return "\n".join(sorted(found) if in_order_of_making else found)
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of this metric over the series with these labels."""
@@ -96,8 +95,8 @@ class Whole:
 
 
 @contextmanager
-def whole(config: Object, folder: Path, **scripts: str) -> Iterator[Whole]:
-    """A kube-proxy with this configuration that has done its first sync."""
+def whole(config: Object, folder: Path, before: str = "", **scripts: str) -> Iterator[Whole]:
+    """A kube-proxy with this configuration that has done its first sync; `before` it this was run there."""
     with ExitStack() as stack:
         world = stack.enter_context(namespaces())
         made = Whole(world, config, folder)
@@ -106,7 +105,7 @@ def whole(config: Object, folder: Path, **scripts: str) -> Iterator[Whole]:
         world(
             "sh",
             "-e",
-            text="mount -t tmpfs tmpfs /run\nip link set lo up\nip addr add 192.168.56.11/32 dev lo\n",
+            text=f"mount -t tmpfs tmpfs /run\nip link set lo up\nip addr add 192.168.56.11/32 dev lo\n{before}",
         )
         api = world.argv(sys.executable, "-P", str(HERE / "api.py"), str(folder / "api"))
         made.api = stack.enter_context(started(api))
