@@ -33,6 +33,7 @@ ANSWERS = {
     "endpoints": "addresses with a port, in any order",
     "chain": "a chain's name",
     "chains": "names of chains, in order",
+    "turns": "names or endpoints, in order",
     "shares": "probabilities, in order",
     "pairs": "NAME=VALUE, in any order",
     "counts": "NAME=NUMBER, as `sort | uniq -c` prints them",
@@ -104,6 +105,11 @@ class Lab:
         for each in objects:
             each["metadata"].setdefault("labels", {})[LABEL] = str(self.number)
         return objects
+
+    def tidying(self, variant: Variant) -> dict[str, str]:
+        """By machine, the script of root that takes away what the lab has had a learner build there by hand."""
+        files = sorted((self.folder / "stage").glob("*.sh"))
+        return {file.stem: self.values.substitute(file.read_text(), variant) for file in files}
 
     def hints(self, task: str, variant: Variant) -> tuple[str, ...]:
         """A task's hints, from a nudge to a how-to."""

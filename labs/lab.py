@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from checker.report import Record
+    from labs.order import Order
+    from labs.plot import Plot
     from labs.show import Progress, Section
     from labs.summary import Status, Summary
 
 
-def up(
-    *, nodes: int | None, mode: str, backend: str, root: bool, dual_stack: bool, report: Progress
-) -> Summary:
-    """Make the cluster run, showing the steps."""
+def up(order: Order, backend: str, *, report: Progress) -> Summary:
+    """Make the cluster run, showing the steps; `backend` "" is the one that is there."""
     from labs import upkeep
 
-    return upkeep.up(nodes=nodes, mode=mode, root=root, dual_stack=dual_stack, report=report)
+    return upkeep.up(order, backend, report=report)
 
 
 def down(purge: bool) -> str:
@@ -99,6 +99,13 @@ def answer(n: int, task: str, value: Any) -> str:
     from labs import lessons
 
     return lessons.answer(n, task, value)
+
+
+def plot(n: int, task: str) -> Plot | None:
+    """The counts answered to a task, as a picture."""
+    from labs import lessons
+
+    return lessons.plot(n, task)
 
 
 def hint(n: int, task: str) -> str:

@@ -13,11 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from checker import answers
 from checker.evidence import clock
+from checker.expectations import Wrong
 from checker.report import Record
 from labs import config, course, modes, results, stage, variants, watching
 from labs.course import Lab
 from labs.errors import CourseError
+from labs.plot import Plot
 from labs.progress import Progress, summary
 from labs.running import enter, here
 from labs.show import Progress as Steps
@@ -74,6 +77,19 @@ def answer(n: int, task: str, value: Any) -> str:
         cure = f"\n  {look(sys.stdout).mark('→')} {error.cure}" if error.cure else ""
         return f"Recorded, without a look at the cluster: {error}{cure}"
     return f"Recorded. `lab check {n}` judges it."
+
+
+def plot(n: int, task: str) -> Plot | None:
+    """The counts that the learner has answered to a task, to be drawn; None without an answer."""
+    lab = course.find(n)
+    given = answers.load(_desk(lab).answers, n)
+    if not given.given(lab.task(task).name):
+        return None
+    try:
+        counts = given.counts(task)
+    except Wrong as error:
+        raise CourseError(f"`{task}` cannot be drawn: {error.found}", error.next) from error
+    return Plot(f"lab {n}, {task}", counts)
 
 
 def hint(n: int, task: str) -> str:
@@ -151,6 +167,8 @@ def _set(lab: Lab, variant: Variant, report: Steps) -> None:
     """Set the stage: every node in the lab's mode, the lab's objects as at the beginning."""
     running = here()
     modes.begin(lab.mode, report)
+    for machine, script in lab.tidying(variant).items():
+        running.machine(machine).run(["sh", "-c", script])
     stage.lay(Path(running.kubeconfig), lab, variant)
     report(f"the stage of lab {lab.number} is set")
 

@@ -1,4 +1,4 @@
-"""What a lesson's cells can say: `%%on MACHINE`, `answer(…)`, `check()`, `hint(…)`.
+"""What a lesson's cells can say: `%%on MACHINE`, `answer(…)`, `check()`, `hint(…)`, `plot(…)`.
 
 `%load_ext labs.notebook` puts these into the notebook; the kernel of `lab notebook` has loaded it already.
 Each calls one function of `labs.lab`, as the `lab` command does, so notebook and terminal always agree. What
@@ -45,7 +45,7 @@ class Shadowed(LabError):
 class Lesson:
     """The lab that this notebook is about, and what is called in its cells."""
 
-    number: int = 0
+    number: int | None = None
 
     def answer(self, task: str, value: object) -> None:
         """Record what you claim; an empty value records nothing."""
@@ -62,6 +62,13 @@ class Lesson:
 
         display(Result(laboratory().judge(self.chosen(), task)))
 
+    def plot(self, task: str) -> None:
+        """Draw the counts that you have given as the answer to a task, beside even shares."""
+        from IPython.display import display
+
+        drawn = laboratory().plot(self.chosen(), task)
+        say(f"{task}: no answer yet") if drawn is None else display(drawn)
+
     def hint(self, task: str = "") -> None:
         """Show the next hint of a task; without one, of the first that has not passed."""
         say(laboratory().hint(self.chosen(), task))
@@ -74,7 +81,7 @@ class Lesson:
 
     def chosen(self) -> int:
         """The lab's number; UsageError where neither the folder nor `%lab` says it."""
-        if not self.number:
+        if self.number is None:
             raise UsageError(
                 f"which lab is this? Its folder would say, but {Path.cwd()} is none of a lab",
                 "say it: `%lab 3`",
@@ -157,7 +164,8 @@ def load_ipython_extension(shell: Shell) -> None:
     shell.register_magic_function(on, magic_kind="cell", magic_name="on")
     for name, function in (("lab", lesson.choose), ("check", lesson.check), ("hint", lesson.hint)):
         shell.register_magic_function(function, magic_kind="line", magic_name=name)
-    shell.push({"answer": lesson.answer, "check": lesson.check, "hint": lesson.hint})
+    said = {"answer": lesson.answer, "check": lesson.check, "hint": lesson.hint, "plot": lesson.plot}
+    shell.push(said)
 
 
 def require_ours() -> None:
@@ -170,10 +178,10 @@ def require_ours() -> None:
             raise Shadowed(name, str(found or "nothing"))
 
 
-def number_of(folder: Path) -> int:
-    """The lab's number from its folder in the workspace (NN-slug); 0 for another folder."""
+def number_of(folder: Path) -> int | None:
+    """The lab's number from its folder in the workspace (NN-slug); None for another folder."""
     found = re.match(r"(\d+)-", folder.name)
-    return int(found.group(1)) if found else 0
+    return int(found.group(1)) if found else None
 
 
 def told(

@@ -268,21 +268,10 @@ def prediction_holds(answers: Answers, rules: Rules, variant: Variant) -> None:
     judge_chances("predict", variant.number("grown"), answers, rules, variant)
 
 
-def counts(answers: Answers) -> dict[str, int]:
-    found = forms.pairs(answers.value("shares"), lambda word: forms.whole(word) is not None)
-    if found is None:
-        wrong(
-            expected="each pod with the number of its answers",
-            found=shown(answers.value("shares")),
-            next="give the lines that `sort | uniq -c` printed",
-        )
-    return {name.lower(): forms.whole(number) or 0 for name, number in found.items()}
-
-
 @check(task="shares", at="answer")
 def requests_were_counted(answers: Answers, cluster: Cluster, traffic: Traffic, variant: Variant) -> None:
     """You sent 300 requests, and the kernel has counted as many connections to each pod as you say."""
-    given = counts(answers)
+    given = answers.counts("shares")
     counted = traffic.connections()
     live = cluster.endpoints(variant.text("namespace"), variant.text("service"))
     seen = {each.pod: counted.get(each.at, 0) for each in live}
@@ -310,7 +299,7 @@ def requests_were_counted(answers: Answers, cluster: Cluster, traffic: Traffic, 
 @check(task="shares", at="answer")
 def load_is_even(answers: Answers, cluster: Cluster, variant: Variant) -> None:
     """The load was shared out evenly over all pods, as far as chance allows."""
-    given = counts(answers)
+    given = answers.counts("shares")
     live = [each.pod for each in cluster.endpoints(variant.text("namespace"), variant.text("service"))]
     if len(live) != variant.number("grown"):
         wrong(

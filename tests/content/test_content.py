@@ -95,7 +95,7 @@ def test_the_lesson_has_thin_cells_and_names_a_machine_for_every_command(lab):
     assert code[0] == "%load_ext labs.notebook"
     assert max(len(source.splitlines()) for source in code) <= 12
     for source in code[1:]:
-        assert source.startswith(("%%on ", "answer(", "check(", "hint(")), source
+        assert source.startswith(("%%on ", "answer(", "check(", "hint(", "plot(")), source
 
 
 def test_every_task_is_asked_in_the_lesson_under_its_name(lab):

@@ -143,6 +143,20 @@ def chains(right: Words, dice: Dice) -> Mutant:
     return (called(dice, way), True) if kind == "right" else (dressed(dice, way), way == list(right))
 
 
+def turns(right: Words, dice: Dice) -> Mutant:
+    """Names in order; where the same name comes twice in a row, nothing changes by a swap."""
+    given = list(right)
+    at = dice.choice([at for at in range(len(given) - 1) if given[at] != given[at + 1]])
+    wrong = {
+        "swap": [*given[:at], given[at + 1], given[at], *given[at + 2 :]],
+        "drop": given[:-1],
+        "double": [given[0], *given],
+        "letter": [*given[:-1], other_letter(dice, given[-1])],
+    }
+    kind = dice.choice(["right", "right", *wrong])
+    return dressed(dice, wrong.get(kind) or cased(dice, given)), kind == "right"
+
+
 def shares(right: Words, dice: Dice) -> Mutant:
     """Probabilities, one a rule, in order; the last rule of a chain has none."""
     chances = [_chance(each) for each in right]
@@ -168,6 +182,7 @@ def _printed(dice: Dice, chance: Fraction) -> str:
     if chance == 1:
         return dice.choice(["none", "-", "1", "100%"])
     near = chance.limit_denominator(100)
+    near = near if abs(near - chance) < Fraction(1, 10**8) else chance
     percent = f"{100 * float(chance):.2f}%"
     return dice.choice(
         [f"{near.numerator}/{near.denominator}", f"{float(chance):.{dice.randint(3, 10)}f}", percent]
@@ -196,7 +211,7 @@ def counts(right: Words, dice: Dice) -> Mutant:
         "few": {name: value // 3 for name, value in numbers.items()},
         "stranger": {f"{first}x": numbers[first], **{name: numbers[name] for name in rest}},
         "many": {name: 50 * value + 5000 for name, value in numbers.items()},
-        "skewed": {**numbers, first: sum(numbers.values())},
+        "skewed": {**numbers, first: sum(numbers.values()) + (not rest)},
     }
     kind = dice.choice(["right", "right", *wrong])
     return _written(
@@ -223,5 +238,6 @@ def _written(dice: Dice, couples: Sequence[tuple[str, str]]) -> Any:
 
 
 MUTATE: dict[str, Callable[[Words, Dice], Mutant]] = {
-    each.__name__: each for each in (word, number, address, endpoints, chain, chains, shares, pairs, counts)
+    each.__name__: each
+    for each in (word, number, address, endpoints, chain, chains, turns, shares, pairs, counts)
 }
