@@ -1,4 +1,4 @@
-"""The objects that every cluster of the lab has: kube-proxy, the name server, the article's backend.
+"""The objects that every cluster of the lab has: kube-proxy, the name server, a class, the article's backend.
 
 They are created when they are missing and left alone when they are there: what a learner changed
 (the mode in the ConfigMap, say) is theirs, also after the next `lab up`.
@@ -16,7 +16,7 @@ from labs import proxyconfig
 from labs.kube.client import ApiError, Client
 from labs.proxysets import CONFIG
 
-ADDONS = ("kube-proxy", "dns", "example")
+ADDONS = ("kube-proxy", "dns", "ingress", "example")
 ONE_FAMILY = ("10.244.0.0/16",)
 EXAMPLE_SERVICE = ("Service", "appname-backend-svc")
 PREFER_TWO = {"ipFamilyPolicy": "PreferDualStack"}

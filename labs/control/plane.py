@@ -13,6 +13,7 @@ from labs.control.daemonsets import DaemonSets
 from labs.control.deployments import Deployments
 from labs.control.endpointslices import Endpoints, EndpointSlices
 from labs.control.garbage import Garbage
+from labs.control.ingress.loop import Ingresses
 from labs.control.loadbalancers import LoadBalancers
 from labs.control.loop import Loop, keep_running
 from labs.control.mirroring import Mirroring
@@ -34,6 +35,7 @@ LOOPS: tuple[type[Loop], ...] = (
     Endpoints,
     Mirroring,
     LoadBalancers,
+    Ingresses,
     Nodes,
     Namespaces,
     Garbage,

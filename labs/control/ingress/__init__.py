@@ -1,0 +1,1 @@
+"""Ingresses, served by HAProxy on the balancer as an AWS ALB would serve them."""
