@@ -20,7 +20,6 @@ from checker.rulesets.packet import Packet
 from checker.rulesets.targets import Masquerade, SetMark
 from checker.rulesets.walk import walk
 
-
 DICE = {Random: "random", Nth: "nth"}  # the modes of `statistic`
 
 
@@ -28,8 +27,8 @@ DICE = {Random: "random", Nth: "nth"}  # the modes of `statistic`
 class Route:
     """One way to a pod: the chains on it in order, without side trips, and where DNAT sends the packet.
 
-    `share` is the part of all connections that goes this way, `dice` the modes of `statistic` that rules on it
-    use, `packets` what its DNAT rule has counted: connections, since nat meets a connection's first packet only.
+    `share` is the part of all connections that goes this way, `dice` the modes of `statistic` that rules on
+    it use, `packets` what its DNAT rule has counted: connections, since nat meets the first packet only.
     """
 
     chains: tuple[str, ...]

@@ -107,7 +107,7 @@ class Lab:
         return objects
 
     def tidying(self, variant: Variant) -> dict[str, str]:
-        """By machine, the script of root that takes away what the lab has had a learner build there by hand."""
+        """By machine, a script of root's: it takes away what the lab has had a learner build there."""
         files = sorted((self.folder / "stage").glob("*.sh"))
         return {file.stem: self.values.substitute(file.read_text(), variant) for file in files}
 
