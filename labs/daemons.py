@@ -22,11 +22,14 @@ CONTROLLERS = User("system:kube-controller-manager", ("system:masters", "system:
 PATHS = ("database", "certificate", "key", "ca", "signing_key")
 
 
-def apiserver(*, sockets: Mapping[str, int], **arguments: Any) -> None:
-    """Serve until killed; ``arguments`` are the fields of ServerConfig as JSON has them."""
+def apiserver(*, sockets: Mapping[str, int] | None = None, listen: str = "", **arguments: Any) -> None:
+    """Serve until killed; ``arguments`` are the fields of ServerConfig as JSON has them.
+
+    ``listen`` is for a machine that is reached at more addresses than its own on the fabric.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     settings: dict[str, Any] = {**arguments, **{name: Path(arguments[name]) for name in PATHS}}
-    settings["sockets"] = (sockets["api"], (arguments["address"], arguments["port"]))
+    settings["sockets"] = (*(sockets or {}).values(), (listen or arguments["address"], arguments["port"]))
     config = ServerConfig(**settings)
     asyncio.run(_serve_and_control(config))
 

@@ -15,12 +15,15 @@ from typing import Self, TypeVar
 from labs.errors import LabError
 from labs.kube.client import ApiError, Client, Object
 from labs.kube.informer import Informer
+from vm import inventory
+from vm.errors import MachineError
 from vm.machine import Machine
 from vm.plan import Plan
 
 T = TypeVar("T")
 
 DEADLINE = 60.0  # seconds a wait may take; a cluster is up in a few
+EMULATED = 10  # times as long for virtual machines: their processors may be emulated
 PAUSE = 0.02  # seconds between two looks where there is nothing to follow
 EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
 
@@ -28,9 +31,9 @@ EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
 class NotReady(LabError):
     """Something did not become ready in time."""
 
-    def __init__(self, missing: Iterable[str]) -> None:
+    def __init__(self, missing: Iterable[str], times: int = 1) -> None:
         super().__init__(
-            f"not ready after {DEADLINE:g} s: {'; '.join(missing)}",
+            f"not ready after {DEADLINE * times:g} s: {'; '.join(missing)}",
             "`lab kubectl get events -A` and the logs in the state folder (`lab status`) say why",
         )
 
@@ -42,8 +45,8 @@ class NotYet(Exception):
 class Watched:
     """Nodes and Pods of a cluster, and waits for what they are to become."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, times: int = 1) -> None:
+        self.client, self.times = client, times
         self._changed = asyncio.Event()
         self.nodes = Informer(client, "Node", on_change=self._notice)
         self.pods = Informer(client, "Pod", on_change=self._notice)
@@ -53,8 +56,9 @@ class Watched:
     async def at(cls, kubeconfig: Path) -> AsyncIterator[Self]:
         """Follow the cluster of a kubeconfig while the block runs, once its API answers."""
         async with await Client.from_kubeconfig(kubeconfig) as client:
-            await _answers(client)
-            watched = cls(client)
+            times = slowness(kubeconfig)
+            await _answers(client, times)
+            watched = cls(client, times)
             following = asyncio.gather(watched.nodes.run(), watched.pods.run())
             try:
                 await asyncio.gather(watched.nodes.synced.wait(), watched.pods.synced.wait())
@@ -67,12 +71,12 @@ class Watched:
     async def until(self, missing: Callable[[], list[str]]) -> None:
         """Return when `missing()` is empty; raises NotReady with what it says after the deadline."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(DEADLINE * self.times):
                 while missing():
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise NotReady(missing()) from None
+            raise NotReady(missing(), self.times) from None
 
     def proxies(self) -> list[Object]:
         """The kube-proxy pods."""
@@ -109,15 +113,23 @@ class Watched:
         self._changed.set()
 
 
-async def poll(look: Callable[[], Awaitable[T]]) -> T:
+def slowness(kubeconfig: Path) -> int:
+    """How many times as long a wait may take there; the inventory beside the file says what machines."""
+    with suppress(MachineError):
+        known = inventory.load(kubeconfig.parent / "inventory.json")
+        return EMULATED if known.backend == "vagrant" else 1
+    return 1
+
+
+async def poll(look: Callable[[], Awaitable[T]], times: int = 1) -> T:
     """What `look` finds once it raises NotYet no more; raises NotReady with its last words."""
-    end = asyncio.get_running_loop().time() + DEADLINE
+    end = asyncio.get_running_loop().time() + DEADLINE * times
     while True:
         try:
             return await look()
         except NotYet as missing:
             if asyncio.get_running_loop().time() > end:
-                raise NotReady([str(missing)]) from missing
+                raise NotReady([str(missing)], times) from missing
             await asyncio.sleep(PAUSE)
 
 
@@ -135,7 +147,7 @@ def asked(plan: Plan, family: str, address: str, port: int) -> list[tuple[str, s
     ]
 
 
-async def _answers(client: Client) -> None:
+async def _answers(client: Client, times: int) -> None:
     """Return when the API says that it is ready."""
 
     async def look() -> None:
@@ -144,7 +156,7 @@ async def _answers(client: Client) -> None:
         except ApiError as error:
             raise NotYet(f"the API server ({error})") from error
 
-    await poll(look)
+    await poll(look, times)
 
 
 def not_ready(objects: Iterable[Object], wanted: int, what: str) -> list[str]:
@@ -162,7 +174,7 @@ def ready(obj: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-async def answer(machine: Machine, url: str) -> str:
+async def answer(machine: Machine, url: str, times: int = 1) -> str:
     """The name of the pod that answers `url` first; raises NotReady. Rules may be a moment behind Pods."""
     argv = ["curl", "--silent", "--show-error", "--fail", "--connect-timeout", "0.3", "--max-time", "2", url]
 
@@ -172,4 +184,4 @@ async def answer(machine: Machine, url: str) -> str:
             raise NotYet(f"an answer from {url} on {machine.name} ({done.stderr.strip()})")
         return next(iter(done.stdout.split()), "")
 
-    return await poll(look)
+    return await poll(look, times)

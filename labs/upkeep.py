@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labs import addons, config, dualstack, modes, readiness, sudo
+from labs import addons, config, dualstack, modes, readiness
+from labs import backend as backends
 from labs.config import Home
-from labs.errors import LabError, NotUp
+from labs.errors import NotUp
+from labs.order import Order
 from labs.proxy.names import DEFAULT
-from labs.running import enter, here
+from labs.running import here
 from labs.show import Progress
 from labs.summary import Status, Summary, node_rows, pod_rows
-from vm import inventory, lock
 from vm.inventory import Inventory
-from vm.plan import Plan, plan
 
-NODES = 3
 STATE = (  # all that a lab writes into its state folder; `.…` what a writer that was killed has left
     "inventory.json",
     "kubeconfig",
@@ -37,45 +35,30 @@ STATE = (  # all that a lab writes into its state folder; `.…` what a writer t
     "jupyter",
     "lock",
     "up.lock",
+    "vagrant",
     ".inventory.json.*.tmp",
     ".kubeconfig.*.tmp",
 )
 
 
-def up(*, nodes: int | None, mode: str, root: bool, dual_stack: bool, report: Progress) -> Summary:
+def up(order: Order, backend: str, *, report: Progress) -> Summary:
     """Make the cluster run; one that runs already is left as it is, and waited for."""
     home = config.home().make()
-    if (root and os.geteuid() != 0) or sudo.started_by_root(home):
-        sudo.again(home, config.workspace(), "`lab up --root`")
     with _alone(home):
-        if lock.held(home.path):
-            running = _unchanged(inventory.load(home.inventory), nodes)
-            dualstack.require_running(running, dual_stack)
-            report(f"{len(running.plan.nodes)} machines run already")
-        else:
-            modes.require_here(mode, root=os.geteuid() == 0)
-            families = dualstack.chosen(home, dual_stack)
-            running = _begin(home, plan((nodes or NODES) - 1, dual_stack=families), report)
-    summary = asyncio.run(_settle(home, running, mode or DEFAULT, report))
-    if mode and any(found != mode for _, found in modes.of_nodes(running)):
-        modes.mode(mode, report=report)
+        running = backends.of(home, backend).up(order, report)
+    summary = asyncio.run(_settle(home, running, order.mode or DEFAULT, report))
+    if order.mode and any(found != order.mode for _, found in modes.of_nodes(running)):
+        modes.mode(order.mode, report=report)
     return summary
 
 
 def down(purge: bool) -> str:
     """End all of it; with `purge`, forget the objects too. A lab that is not running is no error."""
-    from vm import namespaces
-
     home = config.home()
-    enter(home)
-    stopped = namespaces.stop(home.path)
+    said = backends.of(home).down(purge=purge)
     if purge:
         _forget(home, config.workspace())
-    if not stopped:
-        return "No cluster was running." + (" Its objects are gone." if purge else "")
-    return "The cluster is gone" + (
-        ", and its objects with it." if purge else "; its objects are there again after the next `lab up`."
-    )
+    return said
 
 
 def status() -> Status:
@@ -86,36 +69,6 @@ def status() -> Status:
     except NotUp:
         return Status(False, str(home.path))
     return asyncio.run(_status(home, running))
-
-
-def _begin(home: Home, wanted: Plan, report: Progress) -> Inventory:
-    """Start the machines; raises HostCannot with the cure where the host cannot."""
-    from labs.cluster import specification
-    from vm import doctor, namespaces
-
-    doctor.require_programs()
-    if wanted.dual_stack:
-        doctor.require_dual_stack()
-    spec = specification(home, wanted)
-    try:
-        running = namespaces.start(spec, report)
-    finally:
-        for door in spec.sockets.values():
-            door.close()
-    if wanted.dual_stack:
-        dualstack.remember(home)
-    return running
-
-
-def _unchanged(running: Inventory, nodes: int | None) -> Inventory:
-    """The lab that runs, if it has as many nodes as asked for."""
-    there = len(running.plan.cluster_nodes)
-    if nodes not in (None, there):
-        raise LabError(
-            f"a lab with {there} nodes runs already, not {nodes}",
-            f"`lab down`, then `lab up --nodes {nodes}`",
-        )
-    return running
 
 
 @contextmanager
@@ -142,7 +95,8 @@ async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -
         report(f"{replicas} pods of appname-backend are Ready")
         answers = []
         for machine, what, url in await watched.urls(running.plan):
-            answers.append((machine, url, await readiness.answer(running.machine(machine), url)))
+            found = await readiness.answer(running.machine(machine), url, watched.times)
+            answers.append((machine, url, found))
             report(f"the {what} answers")
         nodes = node_rows(running.plan, list(watched.nodes.objects.values()))
         return Summary(nodes, pod_rows(watched.backends()), tuple(answers))

@@ -6,29 +6,15 @@ import json
 import sys
 
 from labs import lab
-from labs.commands.command import Command, Given, Type, argument, number, one_of
+from labs.commands.command import Command, Given, argument, number, one_of
 from labs.config import home
 from labs.errors import UsageError
+from labs.order import Order
 from labs.proxy.names import DEFAULT, MODES, SCHEDULERS
 from labs.show import Progress, Section, look, say, sections
 
-BACKENDS = ("namespaces",)
+BACKENDS = ("namespaces", "vagrant")
 SMALLEST, LARGEST = 2, 50  # control-1 takes no workloads, so the least is one worker beside it
-
-
-def backend() -> Type:
-    """Where machines come from. Virtual machines are announced by the design but not built yet."""
-    known = one_of("backend", BACKENDS)
-
-    def read(text: str) -> str:
-        if text == "vagrant":
-            raise UsageError(
-                "the backend `vagrant` (virtual machines) is not part of this version; there is: namespaces",
-                "`lab up` makes the cluster of namespaces, `lab doctor` says whether this host can",
-            )
-        return str(known(text))
-
-    return read
 
 
 def doctor(given: Given) -> int:
@@ -47,14 +33,8 @@ def doctor(given: Given) -> int:
 def up(given: Given) -> int:
     """Make the cluster run, showing the steps."""
     report = Progress(sys.stdout)
-    summary = lab.up(
-        nodes=given.nodes,
-        mode=given.mode or "",
-        backend=given.backend,
-        root=given.root,
-        dual_stack=given.dual_stack,
-        report=report,
-    )
+    order = Order(given.nodes, given.mode or "", given.root, given.dual_stack)
+    summary = lab.up(order, given.backend or "", report=report)
     steps = "\n".join(f"  {step}" for step in summary.next_steps())
     say(f"\n{sections(summary.sections(), report.look)}\n\nUp in {report.seconds:.1f} s. Try next:\n{steps}")
     return 0
@@ -127,9 +107,9 @@ COMMANDS = (
             argument(
                 "--backend",
                 metavar="B",
-                default="namespaces",
-                type=backend(),
-                help="where machines come from: namespaces",
+                type=one_of("backend", BACKENDS),
+                help="where machines come from: namespaces of this host, or virtual machines by vagrant; "
+                "the one that is there, at first namespaces",
             ),
             argument(
                 "--root", action="store_true", help="as root, through sudo, instead of a user namespace"

@@ -77,7 +77,7 @@ def at(given: Given) -> None:
 
 
 N = argument(
-    "n", metavar="N", type=number("the lab", 1, 99, "`lab list` shows the labs"), help="the lab's number"
+    "n", metavar="N", type=number("the lab", 0, 99, "`lab list` shows the labs"), help="the lab's number"
 )
 WHERE = argument("--workspace", metavar="DIR", default="", help="your folder of notebooks and answers")
 

@@ -19,6 +19,7 @@ from labs import cli
 from labs.commands import COMMANDS, cluster, course, work
 from labs.commands.work import split
 from labs.errors import LabError, NotUp, UsageError
+from labs.order import Order
 from labs.show import Section
 from vm.errors import HostCannot
 
@@ -80,9 +81,10 @@ def run(capsys: pytest.CaptureFixture[str], lab: FakeLab) -> Run:
 
 
 ASKS = [
-    ("up", ("up", None, "", "namespaces", False, False)),
-    ("up --dual-stack", ("up", None, "", "namespaces", False, True)),
-    ("up --nodes 5 --mode iptables --root", ("up", 5, "iptables", "namespaces", True, False)),
+    ("up", ("up", Order(), "")),
+    ("up --dual-stack", ("up", Order(dual_stack=True), "")),
+    ("up --nodes 5 --mode iptables --root", ("up", Order(5, "iptables", root=True), "")),
+    ("up --backend vagrant", ("up", Order(), "vagrant")),
     ("down", ("down", False)),
     ("down --purge", ("down", True)),
     ("status", ("status",)),
@@ -141,14 +143,14 @@ WRONG = [
     ("frobnicate", ["no command `frobnicate`", "`lab --help`"]),
     ("help strat", ["did you mean `start`?"]),
     ("start", ["lab start", "required: N", "`lab start 3`"]),
-    ("start three", ["the lab is `three`", "from 1 to 99", "`lab list`"]),
+    ("start three", ["the lab is `three`", "from 0 to 99", "`lab list`"]),
     ("start ٣", ["the lab is `٣`"]),
     ("start 3 4", ["`4` is one argument too many"]),
     ("start 3 --seed -1", ["--seed is `-1`", "from 0"]),
     ("up --nodes 1", ["--nodes is `1`", "from 2 to 50", "`lab up` alone"]),
     ("up --noeds 4", ["no option of `lab up` `--noeds`", "did you mean `--nodes`?"]),
     ("up --mode iptable", ["no mode `iptable`", "did you mean `iptables`?"]),
-    ("up --backend vagrant", ["`vagrant`", "not part of this version", "namespaces", "`lab doctor`"]),
+    ("up --backend vagrnt", ["no backend `vagrnt`", "namespaces, vagrant", "did you mean `vagrant`?"]),
     ("mode iptable", ["no mode `iptable`; there are: ", "did you mean `iptables`?"]),
     ("mode --node worker-1", ["`--node` goes with a mode", "`lab mode --help`"]),
     ("mode iptables --scheduler rr", ["`--scheduler rr` goes with mode ipvs, not iptables"]),

@@ -8,8 +8,9 @@ import pytest
 
 from labs import upkeep
 from labs.config import home
+from labs.contained import unchanged
 from labs.errors import LabError
-from labs.upkeep import _forget, _unchanged
+from labs.upkeep import _forget
 from vm.inventory import Inventory
 from vm.plan import plan
 
@@ -82,8 +83,8 @@ def test_status_without_a_cluster_names_the_folder_and_the_cure(lab: Path) -> No
 
 def test_another_number_of_nodes_than_run_is_refused_with_the_commands() -> None:
     running = Inventory(plan(2), "", {}, Path("/"))
-    assert _unchanged(running, None) is running
-    assert _unchanged(running, 3) is running
+    assert unchanged(running, None) is running
+    assert unchanged(running, 3) is running
     with pytest.raises(LabError, match="a lab with 3 nodes runs already, not 5") as caught:
-        _unchanged(running, 5)
+        unchanged(running, 5)
     assert caught.value.cure == "`lab down`, then `lab up --nodes 5`"

@@ -1,0 +1,101 @@
+"""The Vagrant backend of `lab up`: a virtual machine a node, and the same services on them.
+
+Vagrant makes the machines and boots them (vm.vagrant), Ansible makes them a cluster (vm.provision). Both are
+asked every time, whatever state the machines are in: what is as it must be stays as it is, so `lab up` is
+also what repairs. A halted cluster keeps its objects on control-1's disk.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.config import Home
+from labs.errors import UsageError
+from labs.guests import Archives, Guests
+from labs.order import Order
+from labs.show import Progress
+from vm import inventory, survey, wheelhouse
+from vm.inventory import Inventory
+from vm.vagrant import Vagrant
+from vm.vagrant_settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualMachines:
+    """See ``labs.backend.Backend``."""
+
+    home: Home
+    name: str = "vagrant"
+
+    @property
+    def folder(self) -> Path:
+        """Everything that Vagrant and Ansible keep."""
+        return self.home.path / "vagrant"
+
+    def exists(self) -> bool:
+        """Whether Vagrant has made machines here, running or halted."""
+        return self._vagrant().exists()
+
+    def runs(self) -> bool:
+        """Whether they were brought up and not taken down since."""
+        try:
+            return bool(json.loads(self.home.inventory.read_text())["backend"] == self.name)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def up(self, order: Order, report: Progress) -> Inventory:
+        """Make, boot, wake and provision what needs it."""
+        _refuse(order)
+        vagrant = self._vagrant()
+        settings = vagrant.settings_for(order.nodes, report)
+        vagrant.write(settings)
+        vagrant.up(report)
+        return self._provision(settings, report)
+
+    def down(self, *, purge: bool) -> str:
+        """Halt them, or destroy them; no error where none runs."""
+        vagrant = self._vagrant()
+        if not vagrant.exists():
+            return "No cluster was running."
+        self.home.inventory.unlink(missing_ok=True)
+        if purge:
+            vagrant.destroy()
+            return "The virtual machines are gone, and the cluster's objects with them."
+        vagrant.halt()
+        return "The virtual machines are halted; `lab up` starts them again, with all their objects."
+
+    def _vagrant(self) -> Vagrant:
+        return Vagrant(self.folder)
+
+    def _provision(self, settings: Settings, report: Progress) -> Inventory:
+        """Whatever there is already stays as it is; then the inventory says that the cluster runs."""
+        from vm.provision import provision
+
+        running = inventory.of_vagrant(self.home.path, settings.plan, str(self.home.kubeconfig))
+        nodes = settings.plan.cluster_nodes
+        surveys = survey.survey({node.name: running.machine(node.name) for node in nodes})
+        guest = survey.one(surveys)
+        archives = Archives(wheelhouse.site(guest), wheelhouse.app(guest, self.folder))
+        report(f"the packages for Python {guest.python} on {guest.machine}")
+        guests = Guests(self.home, settings.plan, archives)
+        api = f"https://127.0.0.1:{settings.api_port}"
+        inventory.write(self.home.kubeconfig, guests.kubeconfig(api))
+        variables = guests.variables({name: each.missing for name, each in surveys.items()})
+        provision(self.folder / "ansible", self._vagrant().ssh_config(), variables, report)
+        running.save(self.home.inventory)
+        return running
+
+
+def _refuse(order: Order) -> None:
+    if order.root:
+        raise UsageError(
+            "`--root` is for the backend namespaces: a virtual machine has a root of its own",
+            "`lab up --backend vagrant`",
+        )
+    if order.dual_stack:
+        raise UsageError(
+            "virtual machines have no IPv6 yet, so `--dual-stack` is for the backend namespaces",
+            "`lab up --backend vagrant`, or another LAB_HOME and `lab up --dual-stack`",
+        )

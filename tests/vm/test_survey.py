@@ -1,0 +1,42 @@
+"""What is asked of a fresh machine, and what its answers mean."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from vm import command, survey
+from vm.errors import HostCannot
+from vm.fake import FakeMachine
+from vm.survey import Survey
+from vm.wheelhouse import Guest
+
+
+def test_this_very_machine_says_its_python_and_lacks_what_is_made_up() -> None:
+    words = "iproute2=ip,ss no-such-package=no-such-program"
+    said = command.run(["sh", "-c", survey.LOOK, "sh", words]).stdout.splitlines()
+    assert Guest.of(said[0]).machine
+    assert said[1:] == ["no-such-package"]
+
+
+def test_a_survey_is_the_python_and_what_is_missing() -> None:
+    pairs = " ".join(f"{name}={','.join(each)}" for name, each in survey.programs_of().items())
+    asked = shlex.join(["sh", "-c", survey.LOOK, "sh", pairs])
+    machine = FakeMachine("worker-1", {asked: "3 11 x86_64\nipset\nipvsadm\n"})
+    assert survey.survey({"worker-1": machine}) == {
+        "worker-1": Survey(Guest("3.11", "x86_64"), ("ipset", "ipvsadm"))
+    }
+
+
+def test_machines_of_different_boxes_are_refused_by_name() -> None:
+    old, new = Survey(Guest("3.11", "x86_64"), ()), Survey(Guest("3.13", "x86_64"), ())
+    assert survey.one({"worker-1": old, "worker-2": old}) == old.guest
+    with pytest.raises(HostCannot, match=r"worker-2: 3\.13 on x86_64") as caught:
+        survey.one({"worker-1": old, "worker-2": new})
+    assert "of one box" in caught.value.cure
+
+
+def test_guests_need_the_hosts_programs_and_those_of_ipvs() -> None:
+    found = survey.programs_of("# a comment\nipset learner ipset sets\n")
+    assert found == {"ipset": ("ipset",), "ipvsadm": ("ipvsadm",), "kmod": ("modprobe",)}

@@ -1,0 +1,71 @@
+"""What a virtual machine says of itself before anything is done to it: its Python, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from vm.errors import HostCannot
+from vm.machine import Machine
+from vm.wheelhouse import Guest
+
+PACKAGES = Path(__file__).parent / "packages.txt"
+GUESTS_OWN: Mapping[str, tuple[str, ...]] = {"ipvsadm": ("ipvsadm",), "kmod": ("modprobe",)}
+PATIENCE = 60.0  # seconds; the first command on a machine that is still booting
+
+# $1: PACKAGE=PROGRAM,PROGRAM … ; prints a line of Python, then the packages whose programs are not all there.
+LOOK = f"""
+python3 -c '{Guest.ASK}' || echo 0 0 none
+for pair in $1; do
+    for program in $(echo "${{pair#*=}}" | tr , ' '); do
+        command -v "$program" >/dev/null || {{ echo "${{pair%%=*}}"; break; }}
+    done
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One machine: its Python and processor, and packages whose programs it does not have."""
+
+    guest: Guest
+    missing: tuple[str, ...]
+
+
+def survey(machines: Mapping[str, Machine]) -> dict[str, Survey]:
+    """All of them at once; raises HostCannot where a machine's Python will not do, and its own errors."""
+    with ThreadPoolExecutor(max_workers=len(machines)) as pool:
+        return dict(zip(machines, pool.map(look, machines.values()), strict=True))
+
+
+def look(machine: Machine) -> Survey:
+    """One machine's."""
+    words = " ".join(f"{package}={','.join(programs)}" for package, programs in programs_of().items())
+    first, *missing = machine.run(["sh", "-c", LOOK, "sh", words], timeout=PATIENCE).stdout.splitlines()
+    return Survey(Guest.of(first), tuple(missing))
+
+
+def one(surveys: Mapping[str, Survey]) -> Guest:
+    """The Python that all machines have; raises HostCannot where they differ."""
+    found = {each.guest for each in surveys.values()}
+    if len(found) != 1:
+        told = ", ".join(
+            f"{name}: {each.guest.python} on {each.guest.machine}" for name, each in surveys.items()
+        )
+        raise HostCannot(
+            f"the machines have different Pythons: {told}",
+            "make them of one box: `lab down --purge`, then `lab up --backend vagrant`",
+        )
+    return found.pop()
+
+
+def programs_of(text: str = "") -> dict[str, tuple[str, ...]]:
+    """Package → programs of it that a machine of the lab has, from packages.txt."""
+    found: dict[str, tuple[str, ...]] = dict(GUESTS_OWN)
+    for line in (text or PACKAGES.read_text(encoding="utf-8")).splitlines():
+        if line and not line.startswith("#"):
+            package, _, programs, _ = line.split(maxsplit=3)
+            found[package] = tuple(programs.split(","))
+    return found
