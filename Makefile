@@ -23,9 +23,8 @@ check: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Tests of IPVS boot a kernel of their own under QEMU: they are `make live`'s.
 test: setup
-	@$(PYTEST) -m 'not ip_vs'
+	@$(PYTEST)
 
 live: setup
 	@$(PYTEST) -m live
@@ -34,4 +33,4 @@ labs: setup
 	@SEEDS=5 .venv/bin/python -P -m pytest tests/content tests/live/test_labs.py
 
 bench: setup
-	@.venv/bin/python -P tests/bench/bench.py
+	@.venv/bin/python tests/bench/bench.py $(PARTS)

@@ -3,14 +3,13 @@
 All in this one run, on loopback, with the same sender, receiver and backend, each way in turn and again;
 what counts is the ratio. HAProxy is taken as Debian ships it, once as it is and once with splice-auto.
 
-    relay.py [--seconds S] [--repeat N] [--json]
+    relay.py [--seconds S] [--repeat N]      in a network namespace of its own, see isolation.py
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import re
 import resource
@@ -25,10 +24,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from figures import Limit, Row, row
+from isolation import isolated, report
+
 HOST = "127.0.0.1"
 BLOCK = 1 << 20
 WAYS = ("haproxy", "haproxy splice-auto", "relay")
-LIMITS = {"stream": 0.8, "connections": 0.3}
+SHOWN = {
+    "stream": ("one stream", "MB/s", 1e6, Limit(0.8, 1.0, least=True)),
+    "connections": ("new connections", "a second", 1, Limit(0.3, 0.5, least=True)),
+}
+"""Figure → what it is called, its unit, how many of it one of those is."""
 
 HAPROXY = """
 global
@@ -170,14 +176,14 @@ def ways(folder: Path, back: tuple[int, int]) -> Iterator[dict[str, tuple[int, i
             option = "option splice-auto" if "splice" in way else ""
             stack.enter_context(haproxy(folder, listeners, ports[way][1], option))
         pairs = [str(port) for pair in zip(ports["relay"], back, strict=True) for port in pair]
-        argv = [sys.executable, "-P", __file__, "--serve", *pairs, "--log", str(folder / "kube-proxy.log")]
+        argv = [sys.executable, __file__, "--serve", *pairs, "--log", str(folder / "kube-proxy.log")]
         stack.enter_context(running(argv, ports["relay"][1]))
         yield ports
 
 
 def measure(seconds: float, repeat: int) -> dict[str, dict[str, float]]:
     """Medians by figure and way; the ways take turns, so that a slow moment hits all of them."""
-    found: dict[str, dict[str, list[float]]] = {name: {way: [] for way in WAYS} for name in LIMITS}
+    found: dict[str, dict[str, list[float]]] = {name: {way: [] for way in WAYS} for name in SHOWN}
     with tempfile.TemporaryDirectory() as name, source() as origin:
         answers = free_port()
         front = ANSWERS.format(host=HOST, front=answers)
@@ -197,32 +203,30 @@ def ratios(found: dict[str, dict[str, float]]) -> dict[str, float]:
     return {name: ways["relay"] / best[name] for name, ways in found.items()}
 
 
-def show(found: dict[str, dict[str, float]]) -> None:
-    """The table."""
-    print(f"{'':22}{'stream, MB/s':>14}{'new connections/s':>20}")
-    for way in WAYS:
-        print(f"{way:22}{found['stream'][way] / 1e6:14.0f}{found['connections'][way]:20.0f}")
-    for name, ratio in ratios(found).items():
-        print(f"{name}: {ratio:.2f} × the faster HAProxy (at least {LIMITS[name]})")
+def rows(seconds: float = 2, repeat: int = 3) -> Iterator[Row]:
+    """Both figures against the faster HAProxy."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 64_000), hard))
+    found = isolated("relay.py", f"--seconds={seconds}", f"--repeat={repeat}")
+    for name, (what, unit, scale, limit) in SHOWN.items():
+        values = " · ".join(f"{found[name][way] / scale:.0f}" for way in WAYS)
+        ratio = ratios(found)[name]
+        yield row(f"{what} ({' · '.join(WAYS)})", ratio, f"{values} {unit}: {ratio:.2f} ×", limit)
 
 
-def main() -> int:
-    """Run and print; 1 if a ratio is below its limit."""
+def main() -> None:
+    """Measure and report, or be the relay."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", type=int, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--log", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve, given.log)
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 64_000), hard))
-    found = measure(given.seconds, given.repeat)
-    print(json.dumps({**found, "ratios": ratios(found)})) if given.json else show(found)
-    return int(any(ratio < LIMITS[name] for name, ratio in ratios(found).items()))
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    report(measure(given.seconds, given.repeat))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
