@@ -15,7 +15,7 @@ from labs.course import LABEL, Lab
 from labs.kube.client import ApiError, Client, Object
 from labs.variants import Variant
 
-OWNED = ("Namespace", "Deployment", "Service", "ConfigMap", "Pod", "DaemonSet")  # what a stage is made of
+OWNED = ("Namespace", "Deployment", "Service", "Ingress", "ConfigMap", "Pod", "DaemonSet")  # of a stage
 
 
 def lay(kubeconfig: Path, lab: Lab, variant: Variant) -> None:
