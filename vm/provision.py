@@ -41,6 +41,7 @@ class Story:
     role: str = ""
     tasks: set[str] = field(default_factory=set)
     changed: dict[str, int] = field(default_factory=dict)  # machine → tasks that changed something
+    told: int = 0  # changes of the roles before
     failure: str = ""
 
     def hear(self, event: Event) -> bool:
@@ -60,10 +61,10 @@ class Story:
 
     def _begin(self, role: str) -> None:
         if role != self.role and self.tasks:
-            count = len(self.tasks)
-            things = "1 thing" if count == 1 else f"{count} things"
-            self.report(f"{self.role.replace('_', ' ')}: {things} as it must be")
-            self.tasks = set()
+            changes = sum(self.changed.values()) - self.told
+            counts = _count(len(self.tasks), "task"), _count(changes, "change")
+            self.report(f"{self.role.replace('_', ' ')}: {', '.join(counts)}")
+            self.tasks, self.told = set(), self.told + changes
         self.role = role
 
 
@@ -134,6 +135,10 @@ def _mitogen() -> Path:
     if spec is None or spec.origin is None:
         raise HostCannot("the package `mitogen` is not installed", "`make up` installs the locked packages")
     return Path(spec.origin).parent
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
 
 
 def _failure(kind: str, data: Event) -> str:

@@ -45,6 +45,7 @@ PACKAGES = (
     "setproctitle",
     "typing-extensions",  # of aiohttp where Python is older than 3.13; pip looks at our own Python for that
 )
+DISTRIBUTION = "kube-proxy-lab"
 OWN = ("labs", "vm")
 LEFT_OUT = ("__pycache__", "content", "ansible", "box")  # of our own: what no guest runs
 GLIBC = ("manylinux2014", "manylinux_2_28")
@@ -101,8 +102,9 @@ def app(guest: Guest, folder: Path) -> Path:
     if not archive.exists():
         for old in folder.glob("app-*.tar.gz"):
             old.unlink()
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".bytecode-") as work:
-            _pack(archive, [*files, *(_bytecode(files, Path(work)) if _same_python(guest) else ())])
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".app-") as work:
+            made = [_metadata(Path(work)), *(_bytecode(files, Path(work)) if _same_python(guest) else ())]
+            _pack(archive, [*files, *made])
     return archive
 
 
@@ -154,6 +156,15 @@ def _compiled(guest: Guest) -> list[str]:
 def _same_python(guest: Guest) -> bool:
     """Bytecode is good for one version of Python; made here it spares an emulated processor a minute."""
     return guest.python == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _metadata(work: Path) -> tuple[Path, Path]:
+    """By what Python knows an installed distribution: the agent tells our version."""
+    ours = metadata.distribution(DISTRIBUTION)
+    place = Path(f"{DISTRIBUTION.replace('-', '_')}-{ours.version}.dist-info", "METADATA")
+    file = work / place.name
+    file.write_text(f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {ours.version}\n")
+    return file, place
 
 
 def _bytecode(files: Sequence[tuple[Path, Path]], work: Path) -> Iterator[tuple[Path, Path]]:

@@ -38,11 +38,11 @@ def test_a_role_is_told_when_it_is_done_and_changes_are_counted() -> None:
         event("runner_on_ok", host="control-1", task="Name the modules", res={"changed": True}),
         event("runner_on_ok", host="worker-1", task="Name the modules", res={"changed": False}),
         event("playbook_on_task_start", role="control_plane", task="Write the keys"),
-        event("runner_on_ok", host="control-1", task="Write the keys", res={"changed": True}),
+        event("runner_on_ok", host="control-1", task="Write the keys", res={"changed": False}),
         event("playbook_on_stats"),
     )
-    assert said == ["base: 1 thing as it must be", "control plane: 1 thing as it must be"]
-    assert story.changed == {"control-1": 2, "worker-1": 0}
+    assert said == ["base: 1 task, 1 change", "control plane: 1 task, no changes"]
+    assert story.changed == {"control-1": 1, "worker-1": 0}
 
 
 @pytest.mark.parametrize(

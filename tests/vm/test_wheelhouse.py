@@ -43,6 +43,7 @@ def test_our_own_code_is_whole_without_the_course_and_ends_with_the_mark(tmp_pat
     top, found = wheelhouse.name_of(archive), names(archive)
     assert {f"{top}/labs/daemons.py", f"{top}/vm/service.py", f"{top}/labs/manifests/dns.yaml"} < set(found)
     assert [name for name in found if name.endswith(".pyc")]
+    assert f"{top}/kube_proxy_lab-{metadata.version('kube-proxy-lab')}.dist-info/METADATA" in found
     assert not [name for name in found if "/content/" in name]
     assert found[-1] == f"{top}/complete"
 
