@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labs import config, sudo
+from labs import config, coursepage, sudo
 from labs.config import WORKSPACE, Home
 from labs.errors import HomeUnusable
 from vm.command import passthrough
@@ -22,6 +22,7 @@ from vm.command import passthrough
 KERNEL = "kube-proxy-lab"
 OPTIONS = (
     "--ServerApp.ip=127.0.0.1",
+    f"--LabApp.default_url=/lab/tree/{coursepage.PAGE}",
     "--log-level=WARN",  # the address is still said
     "--ServerApp.answer_yes=True",  # Ctrl-C ends it at once
     f"--MultiKernelManager.default_kernel_name={KERNEL}",
@@ -47,6 +48,7 @@ def notebook(argv: Sequence[str]) -> int:
         sudo.again(home, workspace, "this lab was started by root; working in it")
     environ = {**os.environ, **environment(home, workspace)}
     prepare(home, workspace)
+    coursepage.write(home, workspace)
     return passthrough([*server(workspace, root=os.geteuid() == 0), *argv], env=environ)
 
 

@@ -87,6 +87,13 @@ def labs_list() -> Section:
     return lessons.labs_list()
 
 
+def course_page() -> str:
+    """The labs and how far the learner is, in Markdown."""
+    from labs import lessons
+
+    return lessons.course_page()
+
+
 def start(n: int, seed: int | None, *, report: Progress) -> str:
     """Set the stage of lab `n` and write its notebook; `seed` None is the user's own."""
     from labs import lessons

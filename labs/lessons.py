@@ -17,11 +17,11 @@ from checker import answers
 from checker.evidence import clock
 from checker.expectations import Wrong
 from checker.report import Record
-from labs import config, course, modes, results, stage, variants, watching
+from labs import config, course, coursepage, modes, results, stage, variants, watching
 from labs.course import Lab
 from labs.errors import CourseError
 from labs.plot import Plot
-from labs.progress import Progress, summary
+from labs.progress import summary
 from labs.running import enter, here
 from labs.show import Progress as Steps
 from labs.show import Section, look, say
@@ -37,10 +37,15 @@ SOLVE, OFF = "LAB_SOLVE", ("off", "no", "0")  # how a teacher switches `lab solv
 
 def labs_list() -> Section:
     """The labs and how far the learner is."""
-    shown = [Progress.of(lab, _desk(lab)) for lab in course.labs()]
+    shown = coursepage.progress(config.home(), config.workspace())
     head = ("lab", "title", "time", "mode", "points", "")
     rows = [(str(each.lab.number), each.lab.title, *each.cells()) for each in shown]
     return Section(header=head, rows=rows, note=f"\n{summary(shown)}")
+
+
+def course_page() -> str:
+    """The same in Markdown, with links, for the notebook."""
+    return coursepage.table(coursepage.progress(config.home(), config.workspace()))
 
 
 def start(n: int, seed: int | None, report: Steps) -> str:

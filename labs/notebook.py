@@ -89,6 +89,13 @@ class Lesson:
         return self.number
 
 
+def course() -> None:
+    """Show the labs and how far you are."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(laboratory().course_page()))
+
+
 def on(line: str, cell: str) -> None:
     """`%%on MACHINE`: run the cell there as a bash script of root; on `host`: in your own shell."""
     from vm import command

@@ -35,7 +35,8 @@ class Secrets:
 
     def in_words_on(self, task: str, text: str, given: Iterable[str] = ()) -> set[str]:
         """The secrets that a hint or a message on a task gives away; `given` is what the learner said."""
-        hidden = (self._own.get(task, set()) | self._lonely) - {word.lower() for word in given}
+        known = " ".join(given).lower()
+        hidden = {word for word in self._own.get(task, set()) | self._lonely if word not in known}
         return {word for word in hidden if holds(text.lower(), word)}
 
 
