@@ -27,6 +27,7 @@ from vm.zygote_client import ZygoteClient
 NAME = "haproxy"
 MACHINE = "balancer"
 LOG = "/var/log/haproxy.log"
+PATIENCE, STEP = 3.0, 0.1  # seconds
 NO_STATE = "1\n"  # the version of the format, and no servers
 
 
@@ -44,13 +45,12 @@ class Place:
 
 
 def find() -> Place | None:
-    """A machine of its own; or, in a virtual machine, a network namespace beside us; or there is none."""
-    try:
-        root = Path("/proc", Path(MACHINES, MACHINE).read_text(encoding="ascii").strip(), "root")
-        return Place(root, str(root / ZYGOTE.lstrip("/")))
-    except OSError:
-        netns = Path(NAMESPACES, MACHINE)
-        return Place(Path("/"), ZYGOTE, str(netns)) if netns.exists() else None
+    """A machine of its own, once it stands; in a virtual machine a network namespace beside us; else none."""
+    if Path(MACHINES).is_dir():
+        root = Path("/proc", _read(Path(MACHINES, MACHINE)).strip() or "none", "root")
+        return Place(root, str(root / ZYGOTE.lstrip("/"))) if root.exists() else None
+    netns = Path(NAMESPACES, MACHINE)
+    return Place(Path("/"), ZYGOTE, str(netns)) if netns.exists() else None
 
 
 class Balancer:
@@ -62,7 +62,7 @@ class Balancer:
 
     async def apply(self, text: str) -> None:
         """Make HAProxy run with this configuration; raises MachineError with what is wrong."""
-        place = self._place()
+        place = await self._place()
         async with ZygoteClient(place.zygote) as zygote:
             runs = await _runs(zygote)
             if runs and _read(place.file(CONFIG)) == text:
@@ -91,13 +91,16 @@ class Balancer:
                 await zygote.forget(NAME)
         place.file(CONFIG).unlink(missing_ok=True)
 
-    def _place(self) -> Place:
-        place = self._where()
-        if place is None:
-            raise MachineError(
-                "there is no machine called balancer", "Ingresses need the lab that `lab up` makes"
-            )
-        return place
+    async def _place(self) -> Place:
+        """Where it is; right after `lab up` it may take a moment to stand."""
+        for _ in range(int(PATIENCE / STEP)):
+            place = self._where()
+            if place is not None:
+                return place
+            await asyncio.sleep(STEP)
+        raise MachineError(
+            "there is no machine called balancer", "Ingresses need the lab that `lab up` makes"
+        )
 
     def _keep_watch(self, place: Place) -> None:
         if self._watch is None or self._watch.done():

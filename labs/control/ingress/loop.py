@@ -22,7 +22,7 @@ from vm.plan import plan as address_plan
 CONTROLLER = "kube-proxy-lab/alb"  # what an IngressClass names to be served here
 ADDRESS = address_plan().node("balancer").address
 ALL: Key = ("", "haproxy")
-AGAIN = 5.0  # seconds until what failed on the balancer is tried again
+AGAIN = 1.0  # seconds until what failed on the balancer is tried again
 
 
 class Ingresses(Loop):

@@ -1,7 +1,9 @@
 """What the balancer's first process is asked for; that process and `haproxy -c` are played."""
 
 import asyncio
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -126,18 +128,31 @@ async def test_it_ends_when_nobody_wants_it_and_that_is_no_news(door, zygote, en
     assert len(zygote.asked) == 2
 
 
-async def test_without_a_balancer_it_says_what_is_missing():
+async def test_without_a_balancer_it_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(balancer, "PATIENCE", 0.0)
     with pytest.raises(MachineError, match="no machine called balancer"):
         await Balancer(lambda: None, lambda: None).apply("one")
 
 
-def test_the_balancer_is_a_machine_or_a_namespace_beside_us_or_not_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(balancer, "MACHINES", str(tmp_path))
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """The lab's own folders: where machines are noted, and network namespaces."""
+    monkeypatch.setattr(balancer, "MACHINES", str(tmp_path / "machines"))
     monkeypatch.setattr(balancer, "NAMESPACES", str(tmp_path / "netns"))
-    assert find() is None
     (tmp_path / "netns").mkdir()
-    (tmp_path / "netns" / "balancer").touch()
-    assert find() == Place(find().root, "/run/lab/init.sock", str(tmp_path / "netns" / "balancer"))
-    (tmp_path / "balancer").write_text("42\n")
-    found = find()
-    assert (str(found.root), found.zygote) == ("/proc/42/root", "/proc/42/root/run/lab/init.sock")
+    return tmp_path
+
+
+def test_in_a_virtual_machine_the_balancer_is_a_namespace_beside_us(lab):
+    assert find() is None
+    (lab / "netns" / "balancer").touch()
+    assert find() == Place(Path("/"), "/run/lab/init.sock", str(lab / "netns" / "balancer"))
+
+
+def test_among_machines_it_is_one_of_its_own_and_nothing_else_until_it_stands(lab):
+    (lab / "netns" / "balancer").touch()
+    (lab / "machines").mkdir()
+    assert find() is None
+    (lab / "machines" / "balancer").write_text(f"{os.getpid()}\n")
+    root = Path("/proc", str(os.getpid()), "root")
+    assert find() == Place(root, f"{root}/run/lab/init.sock")
