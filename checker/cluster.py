@@ -17,7 +17,10 @@ SERVICE_NAME = "kubernetes.io/service-name"
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod: its address, whether it is ready, whether it is being deleted, and who owns it."""
+    """A pod: its address, whether it is ready, whether it is being deleted, and who owns it.
+
+    `since` is when it last became ready or ceased to be, as the API writes times; empty if it never told.
+    """
 
     name: str
     address: str
@@ -25,6 +28,7 @@ class Pod:
     ready: bool
     leaving: bool
     owner: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """How many pods are wanted and how many are ready; `settled` once the two have become one."""
+    """How many pods are wanted, are ready and are there; `settled` once these have become one."""
 
     name: str
     replicas: int
     ready: int
     settled: bool
+    made: int = 0
 
 
 class Cluster:
@@ -157,11 +162,12 @@ class Cluster:
 
 def _pod(pod: Object) -> Pod:
     meta, status = pod["metadata"], pod.get("status", {})
-    conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
-    ready = conditions.get("Ready") == "True"
+    told: Object = next((each for each in status.get("conditions", ()) if each["type"] == "Ready"), {})
+    ready, since = told.get("status") == "True", told.get("lastTransitionTime") or ""
     node = pod.get("spec", {}).get("nodeName", "")
     owner = next((str(each["name"]) for each in meta.get("ownerReferences") or ()), "")
-    return Pod(meta["name"], status.get("podIP", ""), node, ready, "deletionTimestamp" in meta, owner)
+    leaving = "deletionTimestamp" in meta
+    return Pod(meta["name"], status.get("podIP", ""), node, ready, leaving, owner, since)
 
 
 def _port(port: Object, targets: dict[str, int]) -> Port:
@@ -195,5 +201,6 @@ def _deployment(each: Object) -> Deployment:
     status = each.get("status", {})
     ready = status.get("readyReplicas", 0)
     observed = status.get("observedGeneration", 0) >= each["metadata"].get("generation", 0)
-    settled = observed and status.get("updatedReplicas", 0) == wanted == ready == status.get("replicas", 0)
-    return Deployment(each["metadata"]["name"], wanted, ready, settled)
+    made = status.get("replicas", 0)
+    settled = observed and status.get("updatedReplicas", 0) == wanted == ready == made
+    return Deployment(each["metadata"]["name"], wanted, ready, settled, made if observed else 0)

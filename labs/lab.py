@@ -108,11 +108,11 @@ def answer(n: int, task: str, value: Any) -> str:
     return lessons.answer(n, task, value)
 
 
-def plot(n: int, task: str) -> Plot | None:
-    """The counts answered to a task, as a picture."""
+def plot(n: int, tasks: Sequence[str]) -> Plot | None:
+    """The counts answered to one task, or to several, as a picture."""
     from labs import lessons
 
-    return lessons.plot(n, task)
+    return lessons.plot(n, tasks)
 
 
 def hint(n: int, task: str) -> str:

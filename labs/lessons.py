@@ -10,6 +10,7 @@ import getpass
 import json as text_of
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,20 @@ def answer(n: int, task: str, value: Any) -> str:
     return f"Recorded. `lab check {n}` judges it."
 
 
-def plot(n: int, task: str) -> Plot | None:
-    """The counts that the learner has answered to a task, to be drawn; None without an answer."""
+def plot(n: int, tasks: Sequence[str]) -> Plot | None:
+    """The counts that the learner has answered to tasks, to be drawn; None while an answer is missing."""
     lab = course.find(n)
     given = answers.load(_desk(lab).answers, n)
-    if not given.given(lab.task(task).name):
+    if not all(given.given(lab.task(task).name) for task in tasks):
         return None
     try:
-        counts = given.counts(task)
+        counts = {task: given.counts(task) for task in tasks}
     except Wrong as error:
-        raise CourseError(f"`{task}` cannot be drawn: {error.found}", error.next) from error
-    return Plot(f"lab {n}, {task}", counts)
+        raise CourseError(f"{', '.join(tasks)} cannot be drawn: {error.found}", error.next) from error
+    if len(tasks) == 1:
+        return Plot(f"lab {n}, {tasks[0]}", counts[tasks[0]])
+    rows = {f"{task}: {name}": count for task, own in counts.items() for name, count in own.items()}
+    return Plot(f"lab {n}", rows, even=False)
 
 
 def hint(n: int, task: str) -> str:

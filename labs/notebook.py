@@ -62,12 +62,12 @@ class Lesson:
 
         display(Result(laboratory().judge(self.chosen(), task)))
 
-    def plot(self, task: str) -> None:
-        """Draw the counts that you have given as the answer to a task, beside even shares."""
+    def plot(self, *tasks: str) -> None:
+        """Draw the counts that you have answered: of one task beside even shares, of several side by side."""
         from IPython.display import display
 
-        drawn = laboratory().plot(self.chosen(), task)
-        say(f"{task}: no answer yet") if drawn is None else display(drawn)
+        drawn = laboratory().plot(self.chosen(), tasks)
+        say(f"{', '.join(tasks)}: no answer yet") if drawn is None else display(drawn)
 
     def hint(self, task: str = "") -> None:
         """Show the next hint of a task; without one, of the first that has not passed."""

@@ -1,7 +1,8 @@
 """A learner's counts drawn as bars: in a notebook as a picture, in a terminal as text.
 
-The even share is the line that the bars are measured by. Beside them stand Pearson's χ² and how often chance
-alone is as uneven; a lab's marks do not hang on these (`checker.statistics` judges exactly).
+Counts of one measurement are held against even shares: a line, Pearson's χ², and how often chance alone is as
+uneven; a lab's marks do not hang on these (`checker.statistics` judges exactly). Counts of several
+measurements are only shown side by side.
 """
 
 from __future__ import annotations
@@ -13,34 +14,39 @@ from html import escape
 
 WIDTH = 40  # characters of the longest bar
 ROW, LEFT, BARS, RIGHT = 26, 260, 420, 60  # pixels
+DASHED = 'stroke="currentColor" stroke-dasharray="4"'
 BLUE = "#4c8bf5"  # seen on light and on dark
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Counts by name, of which each is expected to be the same."""
+    """Counts by name; `even` where each is expected to be the same."""
 
     title: str
     counts: Mapping[str, int]
+    even: bool = True
 
     @property
-    def even(self) -> float:
+    def share(self) -> float:
         """What each would have if all had the same."""
         return sum(self.counts.values()) / len(self.counts)
 
     @property
     def chi_square(self) -> float:
         """Pearson's χ² against even shares."""
-        return sum((count - self.even) ** 2 / self.even for count in self.counts.values())
+        return sum((count - self.share) ** 2 / self.share for count in self.counts.values())
 
     @property
     def verdict(self) -> str:
-        """χ² and its p in one line; nothing where there is but one to choose from."""
+        """The even share, χ² and its p in one line; empty where even shares are not expected."""
         freedom = len(self.counts) - 1
+        if not self.even:
+            return ""
         if not freedom:
             return f"{sum(self.counts.values())} answers, all of one: there is nothing to compare"
         p_value = survival(self.chi_square, freedom)
-        return f"χ² = {self.chi_square:.2f} with {freedom} degrees of freedom, p = {p_value:.2g}"
+        told = f"χ² = {self.chi_square:.2f} with {freedom} degrees of freedom, p = {p_value:.2g}"
+        return f"even (dashed): {self.share:.1f} each; {told}"
 
     def __repr__(self) -> str:
         longest, most = max(map(len, self.counts)), max(self.counts.values())
@@ -48,11 +54,11 @@ class Plot:
             f"{name:<{longest}}  {count:>5}  {'█' * round(WIDTH * count / most)}"
             for name, count in self.counts.items()
         )
-        return "\n".join((self.title, *rows, f"even: {self.even:.1f} each; {self.verdict}"))
+        return "\n".join(filter(None, (self.title, *rows, self.verdict)))
 
     def _repr_svg_(self) -> str:
         height = ROW * (len(self.counts) + 2)
-        scale = BARS / max(*self.counts.values(), self.even)
+        scale = BARS / max(*self.counts.values(), self.share)
         at = LEFT + self.even * scale
         line = (
             f'<line x1="{at:.0f}" x2="{at:.0f}" y1="{ROW}" y2="{height - ROW}" '
@@ -62,8 +68,8 @@ class Plot:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + BARS + RIGHT}" height="{height}" '
             f'font-family="sans-serif" font-size="13" fill="currentColor" role="img" '
-            f'aria-label="{escape(repr(self))}">{text(0, ROW - 9, self.title)}{rows}{line}'
-            f"{text(0, height - 7, f'dashed: {self.even:.1f} each; {self.verdict}')}</svg>"
+            f'aria-label="{escape(repr(self))}">{text(0, ROW - 9, self.title)}{rows}'
+            f"{line if self.even else ''}{text(0, height - 7, self.verdict)}</svg>"
         )
 
     def _row(self, number: int, scale: float) -> str:

@@ -121,6 +121,29 @@ def test_what_is_still_on_its_way_is_named(kind, change, reason):
     assert unsettled(evidence, Variant(0, {"namespace": "another"})) == ""
 
 
+def held_up(evidence, since):
+    """A rollout whose new pod does not become ready."""
+    told = {"type": "Ready", "status": "False", "lastTransitionTime": since}
+
+    def waiting(pods):
+        pods[0]["status"] = {**pods[0]["status"], "conditions": [told]}
+
+    def waited_for(deployments):
+        deployments[0]["status"] = {**deployments[0]["status"], "readyReplicas": 2}
+
+    return changed(changed(evidence, "pods", waiting), "deployments", waited_for)
+
+
+@pytest.mark.parametrize(
+    ("since", "reason"),
+    [("2026-11-23T09:40:58Z", "2 of 3 pods ready"), ("2026-11-23T09:40:50Z", ""), ("", "2 of 3 pods ready")],
+)
+def test_a_pod_that_does_not_become_ready_is_waited_for_some_seconds_only(since, reason):
+    found = unsettled(held_up(PAPER.evidence("2026-11-23T09:41:00Z"), since), VARIANT)
+    assert reason in found
+    assert bool(reason) == bool(found)
+
+
 def test_a_silent_node_is_waited_for():
     evidence = PAPER.evidence()
     mute = replace(evidence, nodes=(*evidence.nodes[:2], replace(evidence.nodes[2], texts={})))

@@ -17,7 +17,7 @@ def test_as_text_every_name_has_its_count_and_a_bar_as_long_as_its_share():
     assert title == "lab 4, requests"
     assert [row.split()[:2] for row in rows] == [[name, str(count)] for name, count in COUNTS.items()]
     assert [row.count("█") for row in rows] == [40, 29, 17]
-    assert verdict == "even: 50.0 each; χ² = 16.00 with 2 degrees of freedom, p = 0.00034"
+    assert verdict == "even (dashed): 50.0 each; χ² = 16.00 with 2 degrees of freedom, p = 0.00034"
 
 
 def test_as_a_picture_it_says_the_same_and_is_one():
@@ -29,6 +29,12 @@ def test_as_a_picture_it_says_the_same_and_is_one():
 
 def test_one_pod_alone_is_compared_with_nobody():
     assert "nothing to compare" in repr(Plot("lab 4, keepalive", {"shop-backend-a": 20}))
+
+
+def test_several_measurements_stand_side_by_side_and_are_not_expected_to_be_even():
+    plot = Plot("lab 5", {"errors: refused": 30, "errors: answered": 90, "calm: answered": 120}, even=False)
+    assert repr(plot).splitlines()[-1].startswith("calm: answered")
+    assert "stroke-dasharray" not in plot._repr_svg_()
 
 
 # The usual tables of the χ² distribution: 5 % and 0.1 % points.
