@@ -19,6 +19,7 @@ RUNS = (
     (r"10\.(96|244)(\.\d+){2}", r"10.\1.N"),
     (r"\b(\d+m)?\d+(\.\d+)? ?s\b", "T"),
     (r"\b0/1\b", "1/1"),
+    (r"\buser, (?=process and mount)", ""),  # root needs no user namespace
     (r"worker-[12]", "worker-N"),
     (r"\s+", " "),
 )
