@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
-from labs import config, kernelmodules
+from labs import config, kernelmodules, readiness
 from labs.errors import LabError, UnknownName
 from labs.rollout import Rollout, Wish
 from labs.running import here
 from labs.show import Progress, Section
 from vm.inventory import Inventory
 from vm.machine import Machine
-from vm.plan import Plan
 
 
 def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report: Progress) -> str:
@@ -30,7 +28,7 @@ def mode(wanted: str, *, nodes: Sequence[str] = (), scheduler: str = "", report:
     if wanted == "ipvs":
         _require_ipvs(running, nodes or there, scheduler)
     wish = Wish(wanted, frozenset(nodes), scheduler)
-    asyncio.run(_switch(config.home().kubeconfig, wish, running.plan, report))
+    asyncio.run(_switch(running, wish, report))
     _require(running, wanted, nodes or there)
     if nodes:
         return f"kube-proxy runs in {wanted} mode on {', '.join(nodes)}."
@@ -44,7 +42,7 @@ def begin(wanted: str, report: Progress) -> None:
     if wanted == "ipvs":
         _require_ipvs(running, there, "")
     right = all(found == wanted for _, found in of_nodes(running))
-    asyncio.run(_begin(config.home().kubeconfig, wanted, running.plan, report, right=right))
+    asyncio.run(_begin(running, wanted, report, right=right))
     _require(running, wanted, there)
 
 
@@ -85,15 +83,23 @@ def _require_ipvs(running: Inventory, nodes: Sequence[str], scheduler: str) -> N
     kernelmodules.require_on([running.machine(name) for name in nodes], scheduler)
 
 
-async def _switch(kubeconfig: Path, wish: Wish, plan: Plan, report: Progress) -> None:
-    async with Rollout.at(kubeconfig, plan, report) as rollout:
+async def _switch(running: Inventory, wish: Wish, report: Progress) -> None:
+    async with Rollout.at(config.home().kubeconfig, running.plan, report) as rollout:
         await rollout.fulfil(wish)
+    await _synced(running)
     whose = f"kube-proxy on {' and '.join(sorted(wish.nodes))}" if wish.nodes else "every node"
     report(f"{whose} has finished its first sync")
 
 
-async def _begin(kubeconfig: Path, wanted: str, plan: Plan, report: Progress, *, right: bool) -> None:
-    async with Rollout.at(kubeconfig, plan, report) as rollout:
+async def _begin(running: Inventory, wanted: str, report: Progress, *, right: bool) -> None:
+    async with Rollout.at(config.home().kubeconfig, running.plan, report) as rollout:
         if not (right and await rollout.is_as_made(wanted)):
             await rollout.begin(wanted)
+    await _synced(running)
     report(f"kube-proxy runs in {wanted} mode on every node")
+
+
+async def _synced(running: Inventory) -> None:
+    """Every kube-proxy has synced: a pod counts as ready before, as with the real one."""
+    nodes = (running.machine(node.name) for node in running.plan.cluster_nodes)
+    await asyncio.gather(*map(readiness.synced, nodes))

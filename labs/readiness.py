@@ -7,6 +7,7 @@ and Pods are followed by informers, and a wait looks again whenever one of them 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,14 @@ DEADLINE = 60.0  # seconds a wait may take; a cluster is up in a few
 EMULATED = 10  # times as long for virtual machines: their processors may be emulated
 PAUSE = 0.02  # seconds between two looks where there is nothing to follow
 EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
+
+ASKED, DONE = (
+    re.compile(
+        rf'^kubeproxy_sync_proxy_rules_last_{which}timestamp_seconds{{ip_family="(\w+)"}}', re.MULTILINE
+    )
+    for which in ("queued_", "")
+)
+"""The families of which a sync was asked for, and was finished, in kube-proxy's metrics."""
 
 
 class NotReady(LabError):
@@ -172,6 +181,19 @@ def ready(obj: Object) -> bool:
     """Whether a Node or Pod has the condition Ready."""
     conditions = obj.get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+async def synced(machine: Machine) -> None:
+    """Return when kube-proxy there has finished a sync of each IP family that it was asked for; NotReady."""
+    argv = ["curl", "--silent", "--max-time", "2", "http://127.0.0.1:10249/metrics"]
+
+    async def look() -> None:
+        text = (await asyncio.to_thread(machine.run, argv, check=False)).stdout
+        asked, done = (set(found.findall(text)) for found in (ASKED, DONE))
+        if not asked or asked - done:
+            raise NotYet(f"the first sync of kube-proxy on {machine.name}")
+
+    await poll(look)
 
 
 async def answer(machine: Machine, url: str, times: int = 1) -> str:

@@ -135,6 +135,9 @@ class Metrics:
         """A change of an endpoint or a service was seen; so many are pending."""
         self._counters[f"sync_proxy_rules_{what}_changes_total"].labels(family.value).inc()
         self._set(f"sync_proxy_rules_{what}_changes_pending", family, pending)
+
+    def queued(self, family: Family) -> None:
+        """A sync was asked for."""
         self._set("sync_proxy_rules_last_queued_timestamp_seconds", family, time.time())
 
     def failed(self, family: Family, mode: str, *, partial: bool) -> None:

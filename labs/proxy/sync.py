@@ -74,6 +74,7 @@ class Proxier:
         """A sync is due."""
         if self._started:
             self._parts.health.queued(self.family)
+            self._parts.metrics.queued(self.family)
             self.runner.request()
 
     def service(self, old: Object | None, new: Object | None) -> None:

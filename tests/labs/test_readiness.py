@@ -33,6 +33,21 @@ def test_an_answer_is_the_name_of_the_pod() -> None:
     assert asyncio.run(readiness.answer(machine, URL)) == "web-1"
 
 
+METRICS = "curl --silent --max-time 2 http://127.0.0.1:10249/metrics"
+ASKED, DONE = (
+    f'kubeproxy_sync_proxy_rules_last_{which}timestamp_seconds{{ip_family="%s"}} 1.7e+09\n'
+    for which in ("queued_", "")
+)
+HALF = ASKED % "IPv4" + ASKED % "IPv6" + DONE % "IPv6"
+
+
+@pytest.mark.parametrize("told", ["", "# HELP of nothing yet\n", HALF])
+def test_a_proxy_has_synced_when_it_has_every_family_that_it_was_asked_for(told: str) -> None:
+    asyncio.run(readiness.synced(FakeMachine("worker-1", {METRICS: HALF + DONE % "IPv4"})))
+    with pytest.raises(NotReady, match="the first sync of kube-proxy on worker-1"):
+        asyncio.run(readiness.synced(FakeMachine("worker-1", {METRICS: told})))
+
+
 def test_no_answer_is_told_with_machine_url_and_cure() -> None:
     with pytest.raises(NotReady, match=rf"0.2 s: an answer from {URL} on client") as caught:
         asyncio.run(readiness.answer(FakeMachine("client"), URL))

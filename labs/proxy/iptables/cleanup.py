@@ -8,9 +8,6 @@ from labs.proxy.mode import NOTHING, Owned
 from labs.proxy.netfilter import removal as netfilter
 from labs.proxy.netfilter.ruleset import Ruleset, Write
 
-OLDER = ("KUBE-XLB-",)
-"""Kinds of chains that a kube-proxy before 1.24 wrote."""
-
 KUBELET_CANARY = "KUBE-KUBELET-CANARY"
 """Where it is, a kubelet keeps KUBE-FIREWALL too and would miss it."""
 
@@ -22,7 +19,7 @@ def removal(rules: Ruleset, kept: Owned = NOTHING) -> Write:
     firewall = set() if KUBELET_CANARY in rules["mangle"] else {static.LOCALNET_FIREWALL}
 
     def is_ours(chain: str) -> bool:
-        return chain in OURS | firewall or chain.startswith((*PER_SERVICE, *OLDER))
+        return chain in OURS | firewall or chain.startswith(PER_SERVICE)
 
     return netfilter.removal(rules, is_ours, _is_jump, kept)
 

@@ -27,6 +27,7 @@ NODE = {
     "metadata": {"name": "worker-1", "labels": {"topology.kubernetes.io/zone": "zone-a"}},
     "status": {"addresses": [{"type": "InternalIP", "address": "192.168.56.11"}]},
 }
+UP = "mount -t tmpfs tmpfs /run\nip link set lo up\nip addr add 192.168.56.11/32 dev lo\n"
 PERIODS = {"syncPeriod": "2s", "minSyncPeriod": "100ms"}
 DUMP = {
     "iptables": ("iptables-save",),
@@ -105,7 +106,7 @@ def whole(config: Object, folder: Path, before: str = "", **scripts: str) -> Ite
         world(
             "sh",
             "-e",
-            text=f"mount -t tmpfs tmpfs /run\nip link set lo up\nip addr add 192.168.56.11/32 dev lo\n{before}",
+            text=f"{UP}{before}",
         )
         api = world.argv(sys.executable, "-P", str(HERE / "api.py"), str(folder / "api"))
         made.api = stack.enter_context(started(api))
