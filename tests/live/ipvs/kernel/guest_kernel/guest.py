@@ -14,8 +14,8 @@ from typing import Any
 from guest_kernel import parts
 from guest_kernel.boot import boot
 
-PATIENCE = 300.0
-"""Seconds without any news from the guest; it boots in ten."""
+PATIENCE = 900.0
+"""Seconds without any news from the guest; it boots in ten, but a cluster may take minutes on a busy machine."""
 
 Report = dict[str, Any]
 
