@@ -12,10 +12,9 @@ from labs.control.ingress.routes import Reference, Route, in_order, routes
 from labs.control.ingress.targetgroup import TargetGroup, unknown
 from labs.control.ingress.targets import TARGETS, Facts, Server, port_of
 from labs.control.ingress.wrong import Wrong
+from labs.kube.admission import CLASS_ANNOTATION
 from labs.kube.client import Object
 from labs.kube.informer import Key, key
-
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 
 Look = Callable[[str, str], Facts | None]  # from a Service's namespace and name
 
