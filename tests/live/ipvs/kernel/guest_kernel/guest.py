@@ -15,7 +15,7 @@ from guest_kernel import parts
 from guest_kernel.boot import boot
 
 PATIENCE = 900.0
-"""Seconds without any news from the guest; it boots in ten, but a cluster may take minutes on a busy machine."""
+"""Seconds without any news from the guest; it boots in ten, but its cluster may take minutes."""
 
 Report = dict[str, Any]
 
