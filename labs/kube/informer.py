@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 from labs.kube.client import ApiError, Client, Object, selectors
@@ -21,11 +21,21 @@ log = logging.getLogger(__name__)
 
 Change = Callable[[Object | None, Object | None], None]
 Key = tuple[str, str]
+Keep = Callable[[Object], Object]
 FIRST_DELAY, LAST_DELAY = 0.1, 2.0  # seconds between tries while the server cannot be reached
 
 
+def whole(obj: Object) -> Object:
+    """Keep all of it."""
+    return obj
+
+
 class Informer:
-    """``objects`` by (namespace, name); ``on_change(old, new)`` for each addition, update and deletion."""
+    """``objects`` by (namespace, name); ``on_change(old, new)`` for each addition, update and deletion.
+
+    ``new`` is always the whole object; ``keep`` says what stays of it and comes as ``old`` the next time. Its
+    metadata must be there with namespace, name and resourceVersion.
+    """
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class Informer:
         labels: str = "",
         fields: str = "",
         on_change: Change | None = None,
+        keep: Keep = whole,
     ) -> None:
         self.kind = kind
         self.objects: dict[Key, Object] = {}
@@ -42,6 +53,7 @@ class Informer:
         self._client = client
         self._labels, self._fields = labels, fields
         self._on_change = on_change
+        self._keep = keep
         self._version = ""  # where the next watch starts; empty: list first
 
     async def run(self) -> None:
@@ -68,10 +80,11 @@ class Informer:
 
     async def _list(self) -> None:
         answer = await self._client.list(self.kind, labels=self._labels, fields=self._fields)
-        found = {key(item): item for item in answer["items"]}
-        for gone in self.objects.keys() - found.keys():
+        items = answer["items"]
+        for gone in self.objects.keys() - {key(item) for item in items}:
             self._set(gone, None)
-        for at, item in found.items():
+        for item in taken_from(items):
+            at = key(item)
             if version(self.objects.get(at)) != version(item):
                 self._set(at, item)
         self._version = answer["metadata"]["resourceVersion"]
@@ -98,9 +111,16 @@ class Informer:
             # Items of a list lack these two, as with the real server; whoever passes objects on needs them.
             new.setdefault("kind", self.kind)
             new.setdefault("apiVersion", KINDS[self.kind].api_version)
-            self.objects[at] = new
+            self.objects[at] = self._keep(new)
         if self._on_change is not None and not (old is None and new is None):
             self._on_change(old, new)
+
+
+def taken_from(items: list[Object]) -> Iterator[Object]:
+    """Each of them, and the list lets go of it: 10,000 EndpointSlices are 50 MB that nobody needs twice."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def key(obj: Object) -> Key:

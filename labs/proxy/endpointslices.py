@@ -33,6 +33,13 @@ def service_of(slice_: Object) -> ServiceName | None:
     return (meta["namespace"], name) if name else None
 
 
+def trace(object_: Object) -> Object:
+    """What has to be remembered of a Service or slice to understand its next change: whose it was."""
+    meta, service = object_["metadata"], service_of(object_)
+    kept = {name: meta[name] for name in ("namespace", "name", "resourceVersion")}
+    return {"metadata": kept | ({"labels": {SERVICE_LABEL: service[1]}} if service else {})}
+
+
 def endpoints_of(slice_: Object, family: Family, node_name: str) -> tuple[SliceEndpoint, ...]:
     """The slice's endpoints; empty if it is of the other family or holds names instead of addresses."""
     service = service_of(slice_)

@@ -13,7 +13,7 @@ from labs.proxy.config import as_data
 from labs.proxy.configuration import KubeProxyConfiguration
 from labs.proxy.conntrack import Conntrack
 from labs.proxy.counters import NO_COUNTERS, PacketCounters
-from labs.proxy.endpointslices import Object
+from labs.proxy.endpointslices import Object, trace
 from labs.proxy.health import ProxyHealth, eligible
 from labs.proxy.leftovers import Leftovers
 from labs.proxy.metrics import Metrics
@@ -122,8 +122,8 @@ class KubeProxy:
     def _informers(self, client: Client, *, has_service_cidrs: bool) -> list[Informer]:
         return [
             Informer(client, "Node", fields=f"metadata.name={self.name}", on_change=self.node),
-            Informer(client, "Service", labels=SELECTOR, on_change=self.service),
-            Informer(client, "EndpointSlice", labels=SELECTOR, on_change=self.endpoint_slice),
+            Informer(client, "Service", labels=SELECTOR, on_change=self.service, keep=trace),
+            Informer(client, "EndpointSlice", labels=SELECTOR, on_change=self.endpoint_slice, keep=trace),
             *([Informer(client, "ServiceCIDR", on_change=self.service_cidr)] if has_service_cidrs else []),
         ]
 

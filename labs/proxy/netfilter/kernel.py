@@ -83,9 +83,8 @@ class Kernel:
 
     async def _text(self, write: Write) -> str:
         """A transaction a table, or several where one would be slow or too long."""
-        whole = write.text()
-        fits = whole.count("\n") <= self._size.lines
-        return whole if fits or (await self.variant()).legacy else cut(write, self._size)
+        whole = len(write) <= self._size.lines or (await self.variant()).legacy
+        return write.text() if whole else cut(write, self._size)
 
     async def _feed(self, text: str) -> Completed:
         argv = (f"{self.program}-restore", *(await self.variant()).wait, "--noflush", "--counters")

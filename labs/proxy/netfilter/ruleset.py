@@ -48,16 +48,21 @@ class Write:
     unjumps: dict[str, tuple[str, ...]] = field(default_factory=dict)  # table → "CHAIN arguments", each -D
     stale: dict[str, tuple[str, ...]] = field(default_factory=dict)  # table → names of chains
 
-    def __bool__(self) -> bool:
-        return (
-            any(self.chains.tables.values())
-            or any(self.stale.values())
-            or any((*self.jumps.values(), *self.last_jumps.values(), *self.unjumps.values()))
+    def __len__(self) -> int:
+        """Lines, without those that begin and end a table; 0 if there is nothing to do."""
+        parts = (
+            *self.jumps.values(),
+            *self.last_jumps.values(),
+            *self.unjumps.values(),
+            *self.stale.values(),
         )
+        chains = [rules for table in self.chains.tables.values() for rules in table.values()]
+        return len(chains) + sum(map(len, chains)) + sum(map(len, parts)) + sum(map(len, self.stale.values()))
 
     def text(self) -> str:
         """The input of ``iptables-restore --noflush --counters``."""
-        return "".join(f"{line}\n" for table in TABLES for line in self._table(table))
+        lines = [line for table in TABLES for line in self._table(table)]
+        return "\n".join((*lines, "")) if lines else ""
 
     def _table(self, table: str) -> list[str]:
         chains, stale = self.chains[table], self.stale.get(table, ())

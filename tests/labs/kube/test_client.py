@@ -90,6 +90,32 @@ async def test_an_informer_reports_each_change_once_with_the_state_before(client
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_an_informer_may_keep_less_than_it_reports(client: Client, make: Any) -> None:
+    seen: list[tuple[Any, Any]] = []
+
+    def name_only(item: Any) -> Any:
+        return {"metadata": {name: item["metadata"][name] for name in ("name", "resourceVersion")}}
+
+    await client.create(make.obj("ConfigMap", "brief", data={"key": "one"}))
+    informer = Informer(
+        client,
+        "ConfigMap",
+        fields="metadata.name=brief",
+        on_change=lambda *pair: seen.append(pair),
+        keep=name_only,
+    )
+    running = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    await client.patch("ConfigMap", "brief", "default", {"data": {"key": "two"}})
+    await until(lambda: len(seen) == 2, f"two changes, found {seen}")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await client.delete("ConfigMap", "brief", "default")
+
+    assert [new["data"] for _, new in seen] == [{"key": "one"}, {"key": "two"}]
+    assert seen[1][0] == name_only(seen[0][1])
+
+
 async def test_an_informer_outlives_its_server_and_misses_nothing(tmp_path: Path, make: Any) -> None:
     server = LocalServer(tmp_path)
     await asyncio.to_thread(server.__enter__)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.proxy.endpointslices import SliceEndpoint, endpoints_of, merge, service_of
+from labs.proxy.endpointslices import SliceEndpoint, endpoints_of, merge, service_of, trace
 from labs.proxy.state import Endpoint, Family, ServicePortName
 
 Make = Callable[..., Any]
@@ -84,3 +84,14 @@ def test_merged_endpoints_are_in_string_order_each_once(slices: list[list[int]])
     )
     texts = [str(endpoint) for endpoint in merged.get(WEB, ())]
     assert texts == sorted({f"10.0.0.{n}:80" for found in slices for n in found})
+
+
+def test_the_trace_of_a_slice_tells_whose_it_was_and_no_more(make_slice: Make, make_endpoint: Make) -> None:
+    whole = make_slice(make_endpoint("10.244.1.5"))
+    whole["metadata"]["resourceVersion"] = "7"
+    whole["metadata"]["annotations"] = {"long": "text"}
+    kept = trace(whole)
+
+    assert service_of(kept) == service_of(whole) is not None
+    assert kept.keys() == {"metadata"}
+    assert kept["metadata"].keys() == {"namespace", "name", "resourceVersion", "labels"}

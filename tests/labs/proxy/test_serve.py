@@ -101,7 +101,14 @@ class FakeInformer:
     asked: list[tuple[str, str, str]]
 
     def __init__(
-        self, client: object, kind: str, *, labels: str = "", fields: str = "", on_change: Any = None
+        self,
+        client: object,
+        kind: str,
+        *,
+        labels: str = "",
+        fields: str = "",
+        on_change: Any = None,
+        keep: Any = None,
     ) -> None:
         self.asked.append((kind, labels, fields))
         self.synced = asyncio.Event()
