@@ -43,6 +43,7 @@ class Guest:
         """
         parts.require_tools()
         kernel = parts.kernel()
+        self.version = kernel.version
         self._folder = tempfile.TemporaryDirectory(prefix="guest-", dir=parts.folder())
         self.folder = Path(self._folder.name)
         for name, text in files.items():

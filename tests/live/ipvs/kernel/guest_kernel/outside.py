@@ -8,6 +8,7 @@ a machine that has IPVS loaded (the guest is one) they simply run.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,7 @@ class Reports:
         self.unavailable = ""
         try:
             items = [item.nodeid for item in session.items if belongs(item)]
+            self._wanted, self._ran, self._began = len(items), 0, time.monotonic()
             self._guest = Guest.testing(session.config.rootpath, items)
             self._coming = self._guest.reports()
         except Unavailable as error:
@@ -118,7 +120,19 @@ class Reports:
                 return [_report(item, "failed", f"the guest did not run it; {self._last_words()}")]
             report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
             self._known.setdefault(report.nodeid, []).append(report)
-        return self._known.pop(item.nodeid)
+        return self._counted(self._known.pop(item.nodeid))
+
+    def _counted(self, reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
+        """The last test tells at the end of the output how many there were."""
+        self._ran += 1
+        if self._ran == self._wanted and self._guest:
+            took = time.monotonic() - self._began
+            told = (
+                f"mode ipvs: {self._ran} tests ran in a guest, Linux {self._guest.version}, in {took:.0f} s"
+            )
+            for report in reports:
+                report.user_properties += [("figure", told)] if report.when == "call" else []
+        return reports
 
     def _last_words(self) -> str:
         return self._guest.last_words() if self._guest else ""
