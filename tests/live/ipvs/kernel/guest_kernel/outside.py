@@ -20,9 +20,6 @@ from guest_kernel.scheduling import FOLDER, WORD, is_guests
 GUEST = pytest.StashKey["Reports"]()
 """One for all tests: where xdist shares them out, one worker gets all of the guest's (``scheduling``)."""
 
-LIVE = Path(__file__).parents[3]
-"""The folder of live tests."""
-
 SAMPLE = {
     *("cluster-ip-IPv4", "cluster-ip-IPv6", "node-port-IPv4", "external-ip-IPv4", "external-local-IPv4"),
     *("external-local-none-here-IPv4", "source-ranges-IPv4", "no-endpoints-IPv4", "unknown-port-IPv4"),
@@ -63,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def told_by_mode(item: pytest.Item) -> bool:
     """Whether it is a live test of several modes, and this is its ipvs."""
     call = getattr(item, "callspec", None)
-    return bool(call) and call.params.get("mode") == "ipvs" and LIVE in item.path.parents
+    return bool(call) and call.params.get("mode") == "ipvs" and is_guests(item.nodeid)
 
 
 def spare(item: pytest.Item) -> bool:

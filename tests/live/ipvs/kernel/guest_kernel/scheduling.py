@@ -11,6 +11,8 @@ from xdist.workermanage import WorkerController
 
 GUEST = "the guest's"
 FOLDER, WORD = "tests/live/", "ipvs"
+OWN_MACHINES = "tests/live/vagrant/"
+"""Tests that bring their own kernels."""
 
 
 class GuestFirst(LoadFileScheduling):
@@ -29,4 +31,4 @@ class GuestFirst(LoadFileScheduling):
 
 def is_guests(nodeid: str) -> bool:
     """Whether the test of this name is handed to the guest: its name is all that the controller has."""
-    return nodeid.startswith(FOLDER) and WORD in nodeid
+    return nodeid.startswith(FOLDER) and WORD in nodeid and not nodeid.startswith(OWN_MACHINES)
