@@ -18,10 +18,10 @@ from labs.kube.streams import Streams
 from labs.kube.subresources import Subresources
 from labs.kube.target import locate
 from labs.kube.tokens import Keyring, User
+from labs.kube.version import VERSION
 
 log = logging.getLogger(__name__)
 
-VERSION = "v1.37.0"
 OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")  # answered without a token, as by default
 HERE_INSTEAD = {
     "attach": "attach is not part of this API: `lab shell POD` opens a shell in the pod, "

@@ -7,12 +7,13 @@ As with the real one, with --config the file alone decides about fields: flags f
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labs.proxy.config import Loaded, load, read
+from labs.proxy.config import Loaded, as_data, load, read
+from labs.proxy.configuration import KubeProxyConfiguration
 
 
 class Flag(NamedTuple):
@@ -104,6 +105,8 @@ class CommandLine:
     init_only: bool = False
     write_config_to: str = ""
     log_file: str = ""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """All flags with their values, as text."""
 
 
 def _boolean(text: str) -> bool:
@@ -174,7 +177,30 @@ def parse(argv: Sequence[str]) -> CommandLine:
         init_only=given["init-only"],
         write_config_to=given["write-config-to"],
         log_file=given["log-file"],
+        flags=_values(given),
     )
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, str]:
+    """Every flag as Go would print it: what was given, else the default of its field."""
+    defaults = as_data(KubeProxyConfiguration())
+    found = {name: given[name] for name in (*TEXTS, *SWITCHES, *WITHOUT_EFFECT)}
+    for flag in FLAGS:
+        value: Any = defaults
+        for part in flag.field.split("."):
+            value = value[part]
+        found[flag.name] = value if given[flag.name] is None else given[flag.name]
+    return {name: _shown(value) for name, value in found.items()}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ",".join(f"{key}={_shown(each)}" for key, each in sorted(value.items()))
+    return f"[{','.join(value)}]" if isinstance(value, list) else str(value)
 
 
 def _from_file(given: dict[str, Any]) -> Loaded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import replace
 
 from labs.kube.client import Client
@@ -21,13 +21,16 @@ from labs.proxy.mode import Mode, Run, Setup
 from labs.proxy.modes import MODES, mode
 from labs.proxy.names import DEFAULT
 from labs.proxy.node import node_facts
+from labs.proxy.nodeports import local_addresses, node_port_addresses
+from labs.proxy.routes import health_routes, metrics_routes
 from labs.proxy.runner import Bounds
 from labs.proxy.servicecidrs import served
 from labs.proxy.services import SELECTOR
 from labs.proxy.state import Family, ProxyState
 from labs.proxy.sync import Parts, Proxier
 from labs.proxy.validation import host_and_port
-from labs.proxy.web import ServiceHealthServers, health_routes, metrics_routes, serve
+from labs.proxy.web import Hosts, ServiceHealthServers, serve
+from vm.errors import MachineError
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,8 @@ class KubeProxy:
         self.config, self.name = config, name
         self.metrics = Metrics(counters)
         self.health = ProxyHealth(config.periods.sync_period)
-        self.service_health = ServiceHealthServers(self.health)
+        self.service_health = ServiceHealthServers(self.health, self._node_port_hosts)
+        self.flags: Mapping[str, str] = {}  # what /flagz tells: of a program's start, if it was one
         self._run, self._counters = run, counters
         self._node_known = asyncio.Event()
         self._synced = asyncio.Event()
@@ -129,7 +133,7 @@ class KubeProxy:
 
     def _servers(self) -> Iterator[Coroutine[None, None, None]]:
         config, name = self.config, self.proxiers[0].mode.name
-        routes = metrics_routes(name, as_data(config), self.metrics)
+        routes = metrics_routes(name, as_data(config), self.metrics, self.flags)
         for found, address in (
             (health_routes(self.health, self.metrics), config.healthz_bind_address),
             (routes, config.metrics_bind_address),
@@ -146,6 +150,21 @@ class KubeProxy:
                 await self.service_health.update()
         finally:
             await self.service_health.close()
+
+    async def _node_port_hosts(self) -> Hosts:
+        """On which of the node's addresses its health may be asked for: those that serve NodePorts."""
+        hosts: list[str] = []
+        for proxier in self.proxiers:
+            serving = node_port_addresses(self.config.node_port_addresses, proxier.family)
+            if serving.everywhere:
+                return (None,)
+            try:
+                local = await local_addresses(self._run, proxier.family)
+            except MachineError as error:
+                log.error("health is asked for on all addresses, since the node's are not known: %s", error)
+                return (None,)
+            hosts += serving.of(local, proxier.changes.node.address, loopback=True)
+        return tuple(hosts) or (None,)
 
     async def _wait_for_node(self) -> None:
         try:

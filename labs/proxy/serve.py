@@ -12,9 +12,10 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -74,7 +75,7 @@ async def _do(line: CommandLine) -> int:
     elif line.init_only:
         await initialize(config)
     else:
-        await _until_told(serve(config))
+        await _until_told(serve(config, line.flags))
     return 0
 
 
@@ -114,12 +115,13 @@ async def families(run: Run) -> tuple[Family, ...]:
     return (Family.IPV4,) if done.returncode else (Family.IPV4, Family.IPV6)
 
 
-async def serve(config: KubeProxyConfiguration) -> None:
-    """Run until cancelled."""
+async def serve(config: KubeProxyConfiguration, flags: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Run until cancelled; ``flags`` are what /flagz tells."""
     if not config.mode:
         log.warning(DEFAULTED)
     name = (config.hostname_override or platform.node()).strip().lower()
     proxy = KubeProxy(config, name, await families(run_async), run_async, Nfacct())
+    proxy.flags = flags
     served = " and ".join(proxier.family.value for proxier in proxy.proxiers)
     async with await connect(config) as client:
         tracking.set_up(config.conntrack)

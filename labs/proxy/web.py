@@ -1,4 +1,4 @@
-"""What the proxy answers over HTTP: health to probes and load balancers, metrics to the curious.
+"""The proxy's HTTP servers, for the answers of ``routes.py``.
 
 The healthCheckNodePorts come and go with Services, so these servers are opened and closed after each
 sync. A port that is taken is logged and tried again; the rules matter more than who asks about them.
@@ -7,23 +7,23 @@ sync. A port that is taken is logged and tried again; the rules matter more than
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
 from labs.errors import LabError
-from labs.proxy.health import Answer, ProxyHealth
-from labs.proxy.metrics import Metrics
+from labs.proxy.health import ProxyHealth
+from labs.proxy.routes import Handler, health_answer
 
 log = logging.getLogger(__name__)
 
 RETRY = 5.0
 """Seconds until a port that could not be opened is tried again."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Hosts = tuple[str | None, ...]
+"""Where to listen; None is everywhere."""
 Address = tuple[str | None, int]
 
 
@@ -35,52 +35,15 @@ class CannotListen(LabError):
         super().__init__(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}", cure)
 
 
-def _json(answer: Answer) -> web.Response:
-    code, body, headers = answer
-    return web.json_response(body, status=code, headers={**headers, "X-Content-Type-Options": "nosniff"})
-
-
-def health_routes(health: ProxyHealth, metrics: Metrics) -> dict[str, Handler]:
-    """/healthz and /livez."""
-
-    def counted(ask: Callable[[], Answer]) -> Handler:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            found = ask()
-            metrics.answered(request.path, found[0])
-            return _json(found)
-
-        return answer
-
-    return {"/healthz": counted(health.healthz), "/livez": counted(health.livez)}
-
-
-def metrics_routes(mode: str, config: Mapping[str, object], metrics: Metrics) -> dict[str, Handler]:
-    """/metrics, /proxyMode, /configz, and a /healthz that says that there is somebody."""
-
-    def text(content: Callable[[], bytes], kind: str = "text/plain") -> Handler:
-        async def answer(_: web.Request) -> web.StreamResponse:
-            return web.Response(body=content(), content_type=kind, charset="utf-8")
-
-        return answer
-
-    return {
-        "/metrics": text(metrics.text),
-        "/proxyMode": text(mode.encode),
-        "/healthz": text(b"ok".__bytes__),
-        "/configz": text(
-            lambda: json.dumps({"kubeproxy.config.k8s.io": config}).encode(), "application/json"
-        ),
-    }
-
-
-async def open_server(routes: Mapping[str, Handler], address: Address) -> web.AppRunner:
-    """Serve until the runner is cleaned up; raises OSError if the port is taken."""
+async def open_server(routes: Mapping[str, Handler], *addresses: Address) -> web.AppRunner:
+    """Serve until the runner is cleaned up; raises OSError if a port is taken."""
     app = web.Application()
-    app.add_routes([web.get(path, handler) for path, handler in routes.items()])
+    app.add_routes([web.route("*", path, handler) for path, handler in routes.items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *address).start()
+        for address in addresses:
+            await web.TCPSite(runner, *address).start()
     except OSError:
         await runner.cleanup()
         raise
@@ -114,30 +77,35 @@ async def _until_cancelled(runner: web.AppRunner) -> None:
 
 
 class ServiceHealthServers:
-    """One server a healthCheckNodePort."""
+    """One server a healthCheckNodePort, on the addresses that serve NodePorts."""
 
-    def __init__(self, health: ProxyHealth) -> None:
-        self._health = health
-        self._runners: dict[int, web.AppRunner] = {}
+    def __init__(self, health: ProxyHealth, hosts: Callable[[], Awaitable[Hosts]]) -> None:
+        self._health, self._hosts = health, hosts
+        self._open: dict[int, tuple[Hosts, web.AppRunner]] = {}
 
     async def update(self) -> None:
-        """Open the ports that are wanted and not open, close those that are not wanted any more."""
+        """Open the ports that are wanted and not open there, close those that are not wanted any more."""
         wanted = self._health.checks.keys()
-        for port in self._runners.keys() - wanted:
-            await self._runners.pop(port).cleanup()
-        for port in wanted - self._runners.keys():
+        hosts = await self._hosts() if wanted else ()
+        await self._close([port for port, (at, _) in self._open.items() if at != hosts or port not in wanted])
+        for port in wanted - self._open.keys():
             try:
-                self._runners[port] = await open_server({"/": self._handler(port)}, (None, port))
+                runner = await open_server({"/": self._handler(port)}, *((host, port) for host in hosts))
             except OSError as error:
                 log.error("cannot listen on healthCheckNodePort %d: %s", port, error.strerror)
+            else:
+                self._open[port] = hosts, runner
 
     def _handler(self, port: int) -> Handler:
         async def answer(_: web.Request) -> web.StreamResponse:
-            return _json(self._health.service(port))
+            return health_answer(self._health.service(port))
 
         return answer
 
+    async def _close(self, ports: Sequence[int]) -> None:
+        for port in ports:
+            await self._open.pop(port)[1].cleanup()
+
     async def close(self) -> None:
         """Close all."""
-        for port in tuple(self._runners):
-            await self._runners.pop(port).cleanup()
+        await self._close(tuple(self._open))

@@ -188,7 +188,7 @@ async def test_lists_become_rules_and_answers(
         "metrics_bind_address": f"127.0.0.1:{metrics}",
     }
     async with running(objects, kernel, **addresses) as proxy:
-        await until(lambda: bool(proxy.health.checks) and bool(proxy.service_health._runners))
+        await until(lambda: bool(proxy.health.checks) and bool(proxy.service_health._open))
         assert "-j DNAT --to-destination 10.244.1.5:8080" in kernel.payloads[0]
         assert (await ask(f"http://127.0.0.1:{health}/healthz"))[0] == 200
         assert (await ask(f"http://127.0.0.1:{health}/livez"))[0] == 200
@@ -202,7 +202,7 @@ async def test_lists_become_rules_and_answers(
         status, body = await ask(f"http://127.0.0.1:{check}/")
         assert (status, '"localEndpoints": 1' in body) == (200, True)
         proxy.service(service, None)
-        await until(lambda: not proxy.service_health._runners)
+        await until(lambda: not proxy.service_health._open)
     assert ("Node", "", "metadata.name=worker-1") in FakeInformer.asked
     selector = "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name"
     assert {("Service", selector, ""), ("EndpointSlice", selector, "")} < set(FakeInformer.asked)
