@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
@@ -89,11 +89,11 @@ class Watched:
 
     def proxies(self) -> list[Object]:
         """The kube-proxy pods."""
-        return self.pods_of("kube-system", "k8s-app", "kube-proxy")
+        return self.pods_of("kube-system", {"k8s-app": "kube-proxy"})
 
     def backends(self) -> list[Object]:
         """The pods of the example backend."""
-        return self.pods_of(EXAMPLE, "app", "appname-backend")
+        return self.pods_of(EXAMPLE, {"app": "appname-backend"})
 
     async def replicas(self) -> int:
         """How many of them its Deployment asks for."""
@@ -108,13 +108,13 @@ class Watched:
             found += asked(plan, family, address, spec["ports"][0]["nodePort"])
         return found
 
-    def pods_of(self, namespace: str, label: str, value: str) -> list[Object]:
-        """The pods of a namespace with that label that are not on their way out."""
+    def pods_of(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+        """The pods of a namespace with these labels that are not on their way out."""
         return [
             pod
             for (place, _), pod in sorted(self.pods.objects.items())
             if place == namespace
-            and pod["metadata"].get("labels", {}).get(label) == value
+            and labels.items() <= pod["metadata"].get("labels", {}).items()
             and "deletionTimestamp" not in pod["metadata"]
         ]
 
@@ -198,7 +198,8 @@ async def synced(machine: Machine) -> None:
 
 async def answer(machine: Machine, url: str, times: int = 1) -> str:
     """The name of the pod that answers `url` first; raises NotReady. Rules may be a moment behind Pods."""
-    argv = ["curl", "--silent", "--show-error", "--fail", "--connect-timeout", "0.3", "--max-time", "2", url]
+    limits = ["--connect-timeout", f"{0.3 * times:g}", "--max-time", str(2 * times)]
+    argv = ["curl", "--silent", "--show-error", "--fail", *limits, url]
 
     async def look() -> str:
         done = await asyncio.to_thread(machine.run, argv, check=False)

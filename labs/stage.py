@@ -36,11 +36,11 @@ async def _lay(kubeconfig: Path, lab: Lab, objects: list[Object]) -> None:
 
 
 async def _wait(watched: readiness.Watched, deployment: Object) -> None:
-    (label, value), *_ = deployment["spec"]["selector"]["matchLabels"].items()
+    labels = deployment["spec"]["selector"]["matchLabels"]
     place, replicas = deployment["metadata"]["namespace"], deployment["spec"]["replicas"]
 
     def missing() -> list[str]:
-        pods = watched.pods_of(place, label, value)
+        pods = watched.pods_of(place, labels)
         over = [f"{len(pods) - replicas} pods too many"] if len(pods) > replicas else []
         return over + readiness.not_ready(pods, replicas, "pod")
 
