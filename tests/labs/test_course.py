@@ -43,3 +43,11 @@ def test_a_copy_of_a_lab_is_the_same_lab_anywhere(tmp_path):
     shutil.copytree(lab.folder, tmp_path / lab.slug)
     copy = course.read(tmp_path / lab.slug)
     assert copy.lesson(copy.variant(7)) == lab.lesson(lab.variant(7))
+
+
+def test_what_a_learner_builds_by_hand_is_tidied_up_by_machine_with_the_variants_values():
+    lab = course.find(4)
+    scripts = lab.tidying(lab.variant(0))
+    assert list(scripts) == ["worker-1"]
+    assert "MY-" in scripts["worker-1"]
+    assert course.find(3).tidying(course.find(3).variant(0)) == {}
