@@ -23,7 +23,7 @@ PATHS = {
     "daemonsets": "/apis/apps/v1/daemonsets",
     "configmaps": "/api/v1/configmaps",
 }
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 def objects(kubeconfig: Path) -> dict[str, list[Object]]:

@@ -18,7 +18,7 @@ from checker import answers
 from checker.evidence import clock
 from checker.expectations import Wrong
 from checker.report import Record
-from labs import config, course, coursepage, modes, results, stage, variants, watching
+from labs import config, course, coursepage, modes, readiness, results, stage, variants, watching
 from labs.course import Lab
 from labs.errors import CourseError
 from labs.plot import Plot
@@ -32,7 +32,8 @@ from vm import command
 from vm.command import Completed
 
 KEPT = ("HOME", "LANG", "PATH", "TERM", "TZ", "NO_COLOR")  # what the grader sees of the environment
-GRADING = 120.0  # seconds; a check retries until the cluster has converged, within a deadline of its own
+GRADING = 120.0  # seconds for all of a check; it retries until the cluster has converged,
+SETTLING = 5.0  # within these
 SOLVE, OFF = "LAB_SOLVE", ("off", "no", "0")  # how a teacher switches `lab solve` off
 
 
@@ -187,9 +188,11 @@ def _desk(lab: Lab) -> Desk:
 
 
 def _grade(desk: Desk, *options: str) -> Completed:
-    argv = desk.checker(config.home().inventory, *filter(None, options))
+    home = config.home()
+    times = readiness.slowness(home.kubeconfig)
+    argv = desk.checker(home.inventory, f"--deadline={SETTLING * times:g}", *filter(None, options))
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return command.run(argv, check=False, timeout=GRADING, env=kept)
+    return command.run(argv, check=False, timeout=GRADING * times, env=kept)
 
 
 def _record(done: Completed) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""The cluster on virtual machines: a lab from start to end, every mode with real requests, and what dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Machines = Callable[[Any], list[int]]
+PATIENCE = float(os.environ.get("PATIENCE", "4"))
+EXAMPLE = "eks-dev-1-appname-ns"
+NODE_PORT = "http://192.168.56.11:31103/"
+
+
+def asked(lab: Any, machine: str, url: str) -> str:
+    """The pod of the example that answers a request from that machine, "" if none does."""
+    said = lab.run("shell", machine, "--", "curl", "-s", "--max-time", f"{5 * PATIENCE:g}", url).stdout
+    return str(next((word for word in said.split() if word.startswith("appname-backend-")), ""))
+
+
+def cluster_ip(lab: Any) -> str:
+    words = ("get", "service", "appname-backend-svc", "-n", EXAMPLE, "-o", "jsonpath={.spec.clusterIP}")
+    return str(lab.kubectl(*words))
+
+
+def ready(lab: Any, node: str) -> str:
+    path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    return str(lab.kubectl("get", "node", node, "-o", path))
+
+
+def until(lab: Any, true: Callable[[], object], seconds: float, why: str) -> float:
+    return float(lab.until(true, seconds * PATIENCE, why))
+
+
+def test_provisioning_again_changes_nothing(lab: Any) -> None:
+    said = lab("up", timeout=900)
+    roles = re.findall(r"(base|tools|control plane|node): \d+ tasks?, (\S+) changes?", said)
+    assert roles == [(role, "no") for role in ("base", "tools", "control plane", "node")], said
+
+
+def test_lab_3_is_solved_and_passed(lab: Any, record_property: Callable[[str, object], None]) -> None:
+    began = time.monotonic()
+    lab("start", "3", timeout=900)
+    lab("solve", "3", timeout=900)
+    done = lab.run("check", "3", "--json", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    record_property("figure", f"lab 3 from start to its last point: {time.monotonic() - began:.0f} s")
+    record = json.loads(done.stdout)
+    assert record["points"] == record["of"]
+
+
+@pytest.mark.parametrize("mode", ["nftables", "userspace", "ipvs", "iptables"])
+def test_every_mode_answers_on_the_clusterip_and_the_nodeport(lab: Any, mode: str) -> None:
+    lab("mode", mode, timeout=900)
+    inside = f"http://{cluster_ip(lab)}/"
+    until(lab, lambda: asked(lab, "worker-2", inside), 30, f"an answer of the ClusterIP, {mode}")
+    until(lab, lambda: asked(lab, "client", NODE_PORT), 30, f"an answer of the NodePort, {mode}")
+    if mode == "ipvs":
+        table = lab.on("worker-1", "ipvsadm", "-Ln")
+        assert f"TCP  {cluster_ip(lab)}:80 rr" in table
+        assert len(re.findall(r"-> 10\.244\.\d+\.\d+:\d+ +Masq", table)) >= 2
+
+
+def pods_of(lab: Any, node: str) -> list[tuple[str, str]]:
+    """Name and number of restarts of each pod there."""
+    pods = lab.objects("pods", "-A", "--field-selector", f"spec.nodeName={node}")
+    return sorted(
+        (pod["metadata"]["name"], str([each["restartCount"] for each in pod["status"]["containerStatuses"]]))
+        for pod in pods
+    )
+
+
+def test_a_killed_agent_is_back_and_its_pods_have_not_noticed(lab: Any) -> None:
+    before = pods_of(lab, "worker-1")
+    dead = lab.on("worker-1", "pgrep", "--exact", "kubelet").strip()
+    lab.on("worker-1", "kill", "-KILL", dead)
+    agents = ("shell", "worker-1", "--", "pgrep", "--exact", "kubelet")
+    until(lab, lambda: lab.run(*agents).stdout.strip() not in ("", dead), 10, "another agent")
+    until(lab, lambda: ready(lab, "worker-1") == "True", 30, "worker-1 is Ready")
+    assert pods_of(lab, "worker-1") == before
+    assert asked(lab, "client", NODE_PORT)
+
+
+def test_services_of_the_system_are_started_again(lab: Any) -> None:
+    lab.on("control-1", "systemctl", "kill", "--signal=KILL", "lab-apiserver.service")
+    words = ("kubectl", "get", "--raw", "/readyz")
+    until(lab, lambda: lab.run(*words).returncode != 0, 10, "the API server's end")
+    until(lab, lambda: lab.run(*words).returncode == 0, 60, "the API server's return")
+
+
+def test_a_dead_machine_is_noticed_the_service_goes_on_and_up_brings_it_back(
+    lab: Any, machines: Machines
+) -> None:
+    victim = next(pid for pid in machines(lab) if b"worker-2" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(victim, signal.SIGKILL)
+    until(lab, lambda: ready(lab, "worker-2") == "Unknown", 40, "worker-2 is NotReady")
+    inside = f"http://{cluster_ip(lab)}/"
+    until(lab, lambda: asked(lab, "worker-1", inside), 30, "an answer of the pod that is left")
+    lab("up", timeout=900)
+    assert ready(lab, "worker-2") == "True"
+    until(lab, lambda: asked(lab, "worker-2", inside), 30, "an answer on the machine that is back")
