@@ -136,7 +136,10 @@ ROWS = (
 )
 
 # Kinds people will try: what to use here instead.
+NO_RBAC = "there is no RBAC: every token may do everything"
 LEFT_OUT = {
+    "clusterrolebindings": NO_RBAC,
+    "clusterroles": NO_RBAC,
     "cronjobs": "there are no batch kinds; `kubectl run` starts a single pod",
     "customresourcedefinitions": "kinds cannot be added",
     "horizontalpodautoscalers": "there are no metrics; use `kubectl scale`",
@@ -145,9 +148,11 @@ LEFT_OUT = {
     "persistentvolumeclaims": "pods have hostPath and emptyDir volumes",
     "persistentvolumes": "pods have hostPath and emptyDir volumes",
     "poddisruptionbudgets": "evictions are never held back here",
+    "priorityclasses": "nothing is preempted here, and any name of a class is taken",
     "replicationcontrollers": "use a Deployment",
-    "rolebindings": "there is no RBAC: every token may do everything",
-    "roles": "there is no RBAC: every token may do everything",
+    "resourcequotas": "nothing is limited here",
+    "rolebindings": NO_RBAC,
+    "roles": NO_RBAC,
     "statefulsets": "use a Deployment, or a DaemonSet for one pod a node",
 }
 

@@ -25,6 +25,10 @@ MODELS = {  # by kind; the class of every other kind is "V1" + kind
     "TokenRequest": "AuthenticationV1TokenRequest",
 }
 JSON_INSTEAD = "; send the object as JSON, as `kubectl create -f` and `kubectl apply -f` do"
+SENDERS = {  # who sends a kind that we do not read, and what to use instead
+    "V1Pod": ", and `kubectl debug` knows no other way: `lab shell NODE` or `lab shell POD` opens a shell "
+    "there, with all of the host's tools",
+}
 
 
 def decode(body: bytes) -> Any:
@@ -77,7 +81,7 @@ def _varint(text: bytes, at: int) -> tuple[int, int]:
 def _message(text: bytes, name: str) -> dict[str, Any]:
     names = fields(name)
     if names is None:
-        raise _unknown(f"messages of the type {name}")
+        raise _unknown(f"messages of the type {name}", SENDERS.get(name, JSON_INSTEAD))
     known = model(name).fields
     result: dict[str, Any] = {}
     for number, found in _read(text):
@@ -133,6 +137,6 @@ SPECIAL: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-def _unknown(what: str) -> StatusError:
-    message = f"{what} are not understood in protobuf here{JSON_INSTEAD}"
+def _unknown(what: str, instead: str = JSON_INSTEAD) -> StatusError:
+    message = f"{what} are not understood in protobuf here{instead}"
     return StatusError(415, "UnsupportedMediaType", message)

@@ -288,6 +288,8 @@ def test_api_resources_version_and_cluster_info(api: Any) -> None:
         (("top", "pods"), "lab shell NODE -- top"),
         (("attach", "refused"), "lab shell POD"),
         (("debug", "refused", "--image=echo"), "lab shell POD"),
+        (("debug", "refused", "--image=echo", "--copy-to=other"), "lab shell POD"),
+        (("create", "clusterrole", "x", "--verb=get", "--resource=pods"), "there is no RBAC"),
         (("apply", "--server-side", "-f", "-"), "without --server-side"),
         (("get", "--raw", "/apis/apps/v1/statefulsets"), "use a Deployment"),
     ],

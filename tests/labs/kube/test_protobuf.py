@@ -71,7 +71,8 @@ def test_data_is_base64_and_times_are_text() -> None:
     ("text", "code", "said"),
     [
         (b"{}", 400, "does not begin with"),
-        (body("v1", "Pod", b""), 415, "messages of the type V1Pod are not understood"),
+        (body("v1", "Pod", b""), 415, "V1Pod are not understood in protobuf here, and `kubectl debug` knows"),
+        (body("v1", "Node", b""), 415, "V1Node are not understood in protobuf here; send the object as JSON"),
         (body("v1", "Namespace", field(99, 1)), 415, "field 99 of V1Namespace"),
         (body("v1", "Namespace", field(1, 7)), 400, "error decoding"),
         (body("v1", "Namespace", b"\x0a\x7f"), 400, "ends before its 127 bytes"),
