@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vm import host
+from vm import doctor_machines, host
 from vm.errors import HostCannot
 from vm.host import Found
 from vm.needs import DEFAULT_MODE, DUAL_STACK_NEEDS, KERNEL_NEEDS, MODES, Need
@@ -20,6 +20,7 @@ from vm.probe import STEPS, Outcome, attempt, search_path
 PACKAGES = Path(__file__).parent / "packages.txt"
 NOT_TRIED = "not tried: there were no namespaces to try it in"
 SCHEMA = 1
+HEADER = ("", "need", "why", "found")
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]], str]
 
 REASONS = (
@@ -63,6 +64,7 @@ class Report:
     """All findings about one host."""
 
     findings: tuple[Finding, ...]
+    machines: tuple[Finding, ...] = ()  # of virtual machines; what is amiss there, no mode is hindered by
 
     @property
     def ready(self) -> bool:
@@ -75,15 +77,15 @@ class Report:
 
     def tables(self, mark: Callable[[str], str] = str) -> list[Table]:
         """For people, each a title, a header, rows, a note: findings, what to do, modes."""
-        rows = [(each.sign, each.name, each.why, each.found) for each in self.findings]
         cures: dict[str, list[str]] = {}
-        for each in self.findings:
+        for each in (*self.findings, *self.machines):
             if each.cure:
                 cures.setdefault(each.cure, []).append(each.name)
         steps = "\n".join(f"{mark('→')} {', '.join(names)}:\n    {cure}" for cure, names in cures.items())
         modes = [(mode, self.verdict(mode)) for mode in MODES]
         return [
-            ("What this host can do", ("", "need", "why", "found"), rows, ""),
+            ("What this host can do", HEADER, _rows(self.findings), ""),
+            *([("Virtual machines", HEADER, _rows(self.machines), "")] if self.machines else []),
             *([("What to do", (), (), steps)] if steps else []),
             ("Proxy modes that could run here", ("mode", "verdict"), modes, ""),
         ]
@@ -102,13 +104,21 @@ class Report:
             "ready": self.ready,
             "modes": modes,
             "needs": [asdict(each) for each in self.findings],
+            "machines": [asdict(each) for each in self.machines],
         }
 
 
 def examine(home: Path) -> Report:
     """Try everything, for a lab whose state folder is `home`."""
     outcomes = attempt({need.name: need.probe for need in KERNEL_NEEDS})
-    return Report((*host_findings(home), *package_findings(), *kernel_findings(outcomes)))
+    return Report(
+        (*host_findings(home), *package_findings(), *kernel_findings(outcomes)),
+        tuple(judge(need, found) for need, found in doctor_machines.findings(home)),
+    )
+
+
+def _rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    return [(each.sign, each.name, each.why, each.found) for each in findings]
 
 
 def host_findings(home: Path) -> list[Finding]:

@@ -7,9 +7,11 @@ takes QEMU down with it, although smaller things run. So a whole kernel is boote
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vm import command
@@ -36,6 +38,25 @@ class Acceleration:
     kvm: bool
     found: str
     cure: str = ""
+
+
+def remembered(place: Path | None = None, proc: Path = Path("/proc")) -> Acceleration:
+    """What was found since this host was booted, with the box that there is now; else it is tried now."""
+    file = place or store.folder().parent / "kvm.json"
+    built = store.find()
+    tried = [
+        (proc / "sys/kernel/random/boot_id").read_text().strip() if proc.exists() else "",
+        built and built.name,
+    ]
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known["tried"] == tried:
+            return Acceleration(**known["found"])
+    found = acceleration(built.image if built else None)
+    with contextlib.suppress(OSError):  # then it is tried again next time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"tried": tried, "found": asdict(found)}), encoding="utf-8")
+    return found
 
 
 def acceleration(kernel: Path | None = None, device: Path = DEVICE) -> Acceleration:

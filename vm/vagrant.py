@@ -56,7 +56,7 @@ class Vagrant:
         if known:
             return vagrant_settings.grown(known, nodes or known.nodes)
         box = store.find()
-        found = kvm.acceleration(box.image if box else None)
+        found = kvm.remembered()
         report(found.found)
         network, taken = fabric.free(fabric.addresses())
         if taken:

@@ -60,4 +60,4 @@ ip link set lo up
 set_up_files
 set_up_libvirt >/dev/null
 export VAGRANT_HOME=$folder/vagrant VAGRANT_CHECKPOINT_DISABLE=1 VAGRANT_DEFAULT_PROVIDER=libvirt
-exec nice -n 5 "$@"
+nice -n 5 "$@" # not exec: process 1 has orphans to bury, and this shell does

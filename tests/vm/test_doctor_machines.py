@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from vm import doctor_machines, kvm, vagrant_settings
+from vm.box import store
+from vm.box.store import Box
+from vm.kvm import Acceleration
+from vm.plan import plan
+
+SETTINGS = vagrant_settings.make(Path("/lab/vagrant"), plan(2), None, Acceleration(True, "KVM"))
+
+
+def program(folder: Path, name: str) -> str:
+    (folder / name).write_text("#!/bin/sh\n")
+    (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_without_vagrant_only_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ((need, (ok, found)),) = doctor_machines.findings(tmp_path)
+    assert (need.name, ok) == ("Vagrant", False)
+    assert "not installed" in found
+
+
+def test_with_vagrant_each_need_has_a_row_and_no_mode_depends_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", program(tmp_path, "vagrant"))
+    monkeypatch.setattr(kvm, "remembered", lambda: Acceleration(False, "hangs"))
+    rows = doctor_machines.findings(tmp_path / "home")
+    names = [need.name for need, _ in rows]
+    assert names == [
+        *("Vagrant", "a provider", "VirtualBox's module", "KVM", "private network", "API port", "disk", "box")
+    ]
+    assert all(need.cure and not need.modes for need, _ in rows)
+
+
+def test_libvirt_that_does_not_run_is_no_provider(tmp_path: Path) -> None:
+    path = program(tmp_path, "virsh")
+    assert doctor_machines.provider(str(tmp_path / "nothing")) == (False, "none")
+    ok, found = doctor_machines.provider(path, libvirt=tmp_path / "socket")
+    assert not ok
+    assert "does not run" in found
+    (tmp_path / "socket").touch()
+    assert doctor_machines.provider(path, libvirt=tmp_path / "socket")[0]
+
+
+def test_virtualbox_needs_its_module_and_nobody_else_does(tmp_path: Path) -> None:
+    assert doctor_machines.virtualbox(str(tmp_path))[0]
+    path = program(tmp_path, "VBoxManage")
+    assert doctor_machines.virtualbox(path, tmp_path / "vboxdrv") == (
+        False,
+        f"there is no {tmp_path}/vboxdrv",
+    )
+
+
+def test_a_taken_network_is_told_with_who_has_it_and_what_is_taken_instead() -> None:
+    ok, found = doctor_machines.network(None, {"virbr9": ["192.168.56.1/24"]})
+    assert ok
+    assert found == "192.168.57.0/24 is free, virbr9 has 192.168.56.0/24"
+    assert doctor_machines.network(None, {"br": ["192.168.0.1/16"]})[0] is False
+    assert "this lab's machines" in doctor_machines.network(SETTINGS, {})[1]
+
+
+def test_a_box_for_another_architecture_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Box(tmp_path, "kube-proxy-lab-x", "amd64", "6.1", "2026-01-01T00:00:00Z")
+    for file in (made.archive, made.key):
+        file.touch()
+    made.describe()
+    monkeypatch.setattr(store, "architecture", lambda: "arm64")
+    ok, found = doctor_machines.box(tmp_path)
+    assert not ok
+    assert "is for amd64, this host is arm64" in found
+    assert doctor_machines.box(tmp_path / "none")[0]
+
+
+def test_the_least_room_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_machines, "SPACE", 2**70)
+    ok, found = doctor_machines.disk(tmp_path / "not/there", Path("/"))
+    assert not ok
+    assert "GiB free" in found
+
+
+def test_what_was_found_of_kvm_is_remembered_until_the_next_boot_or_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = tmp_path / "proc/sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("one\n")
+    tries = iter([Acceleration(False, "first"), Acceleration(True, "second"), Acceleration(True, "third")])
+    monkeypatch.setattr(kvm, "acceleration", lambda kernel: next(tries))
+    monkeypatch.setattr(store, "find", lambda: None)
+
+    def asked() -> str:
+        return kvm.remembered(tmp_path / "kvm.json", tmp_path / "proc").found
+
+    assert [asked(), asked()] == ["first", "first"]
+    boot.write_text("two\n")
+    assert asked() == "second"
+    built = dataclasses.replace(Box(tmp_path, "a", "amd64", "6.1", "now"))
+    monkeypatch.setattr(store, "find", lambda: built)
+    assert asked() == "third"
