@@ -9,10 +9,23 @@ from checker.checks import check
 from checker.cluster import Cluster
 from checker.errors import Broken
 from checker.expectations import wrong
+from checker.ipvs import Ipvs
 from checker.nodes import Nodes
 from checker.relays import Relays
 from checker.rules import Rules
 from checker.traffic import Traffic
 from checker.variant import Variant
 
-__all__ = ["Answers", "Broken", "Cluster", "Nodes", "Relays", "Rules", "Traffic", "Variant", "check", "wrong"]
+__all__ = [
+    "Answers",
+    "Broken",
+    "Cluster",
+    "Ipvs",
+    "Nodes",
+    "Relays",
+    "Rules",
+    "Traffic",
+    "Variant",
+    "check",
+    "wrong",
+]

@@ -19,6 +19,7 @@ from vm.inventory import Inventory
 from vm.plan import Node
 
 LINES = 500  # of kube-proxy's log: mode userspace writes one a connection
+IPVS = "[ -e /proc/net/ip_vs ]"  # ipvsadm would ask for the module to be loaded
 # What is read on every node, in this order; each command must end by itself, fast, without a terminal.
 READINGS = {
     "rules": "iptables-save -c",
@@ -27,6 +28,10 @@ READINGS = {
     "health": "curl -s -m 2 -o /dev/null -w '%{http_code}' http://127.0.0.1:10256/healthz",
     "metrics": "curl -s -m 2 http://127.0.0.1:10249/metrics",
     "log": f"tail -n {LINES} /var/log/kube-proxy.log",
+    "virtual servers": f"{IPVS} && ipvsadm -Ln",
+    "served": f"{IPVS} && ipvsadm -Ln --stats --exact",
+    "links": f"{IPVS} && ip -br -4 addr",
+    "sets": f"{IPVS} && ipset save",
 }
 MARK = "==> kube-proxy-lab reads"
 SCRIPT = "\n".join(f"echo '{MARK} {name}'; {command} 2>/dev/null; echo" for name, command in READINGS.items())

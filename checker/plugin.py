@@ -17,6 +17,7 @@ from checker.answers import Answers
 from checker.bench import Bench
 from checker.cluster import Cluster
 from checker.errors import CheckerError
+from checker.ipvs import Ipvs
 from checker.judge import Verdict, verdict_on
 from checker.nodes import Nodes
 from checker.options import OPTIONS, Options
@@ -127,6 +128,12 @@ def rules(pytestconfig: pytest.Config, nodes: Nodes) -> Rules:
 def relays(nodes: Nodes) -> Relays:
     """What kube-proxy itself passes on, in mode userspace."""
     return Relays(nodes)
+
+
+@pytest.fixture
+def ipvs(nodes: Nodes) -> Ipvs:
+    """The kernel's virtual servers, mode ipvs."""
+    return Ipvs(nodes)
 
 
 @pytest.fixture

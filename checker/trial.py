@@ -21,6 +21,7 @@ from checker.checks import Check, facts, in_order
 from checker.cluster import Cluster
 from checker.errors import LabInvalid
 from checker.evidence import Evidence
+from checker.ipvs import Ipvs
 from checker.judge import Judge, Verdict, World, verdict_on
 from checker.moments import Moment
 from checker.nodes import Nodes
@@ -87,5 +88,6 @@ class Trial:
             "nodes": nodes,
             "rules": Rules(nodes, evidence.client),
             "relays": Relays(nodes),
+            "ipvs": Ipvs(nodes),
             "traffic": Traffic(nodes),
         }
