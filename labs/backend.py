@@ -15,6 +15,7 @@ from labs.contained import Namespaces
 from labs.errors import LabError
 from labs.order import Order
 from labs.show import Progress
+from labs.summary import Pairs
 from labs.virtual import VirtualMachines
 from vm.inventory import Inventory
 
@@ -31,6 +32,9 @@ class Backend(Protocol):
 
     def runs(self) -> bool:
         """Whether they run, as far as can be told without a look at each."""
+
+    def halted(self) -> Pairs:
+        """(machine, its state) of the machines that are there while the cluster does not run."""
 
     def up(self, order: Order, report: Progress) -> Inventory:
         """Make them run, whatever state they are in; raises an error with its cure."""

@@ -11,6 +11,7 @@ from labs.errors import LabError
 from labs.order import NODES, Order
 from labs.running import enter
 from labs.show import Progress
+from labs.summary import Pairs
 from vm import inventory, lock
 from vm.inventory import Inventory
 from vm.plan import Plan, plan
@@ -30,6 +31,10 @@ class Namespaces:
     def runs(self) -> bool:
         """Whether the lab's first process holds the lock."""
         return lock.held(self.home.path)
+
+    def halted(self) -> Pairs:
+        """None: there is nothing between running and gone."""
+        return ()
 
     def up(self, order: Order, report: Progress) -> Inventory:
         """Start the machines; those that run already are left as they are."""

@@ -61,12 +61,15 @@ class Status:
     nodes: Rows = ()
     proxies: Pairs = ()
     pods: dict[str, int] = field(default_factory=dict)
+    halted: Pairs = ()
 
     def sections(self) -> Sequence[Section]:
         """To be shown one under the other."""
         if not self.running:
-            note = f"No cluster is running in {self.home}; `lab up` starts one."
-            return (Section(note=note),)
+            there = "the machines that are there" if self.halted else "one"
+            note = f"No cluster is running in {self.home}; `lab up` starts {there}."
+            table = (Section("machines", ("machine", "state"), self.halted),) if self.halted else ()
+            return (*table, Section(note=note))
         pods = ", ".join(f"{count} in {namespace}" for namespace, count in self.pods.items())
         return (
             machines(self.nodes),
@@ -82,6 +85,7 @@ class Status:
             "home": self.home,
             "backend": self.backend,
             "machines": [dict(zip(FIELDS, row, strict=False)) for row in self.nodes],
+            "halted": dict(self.halted),
             "proxyModes": dict(self.proxies),
             "readyPods": self.pods,
         }

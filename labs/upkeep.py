@@ -64,6 +64,9 @@ def down(purge: bool) -> str:
 def status() -> Status:
     """What runs in this state folder."""
     home = config.home()
+    backend = backends.of(home)
+    if halted := backend.halted():
+        return Status(False, str(home.path), backend.name, halted=halted)
     try:
         running = here()
     except NotUp:

@@ -16,9 +16,10 @@ from labs.errors import UsageError
 from labs.guests import Archives, Guests
 from labs.order import Order
 from labs.show import Progress
+from labs.summary import Pairs
 from vm import inventory, survey, wheelhouse
 from vm.inventory import Inventory
-from vm.vagrant import Vagrant
+from vm.vagrant import RUNNING, Vagrant
 from vm.vagrant_settings import Settings
 
 
@@ -44,6 +45,14 @@ class VirtualMachines:
             return bool(json.loads(self.home.inventory.read_text())["backend"] == self.name)
         except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def halted(self) -> Pairs:
+        """All, where control-1 does not run or was not finished; Vagrant is asked, which takes a second."""
+        if not self.exists():
+            return ()
+        states = self._vagrant().status()
+        first = next(iter(states.values()), RUNNING)
+        return () if first == RUNNING and self.runs() else tuple(states.items())
 
     def up(self, order: Order, report: Progress) -> Inventory:
         """Make, boot, wake and provision what needs it."""
