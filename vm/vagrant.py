@@ -113,7 +113,7 @@ class Vagrant:
         if config.exists():
             virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
         self._spoken(report, lambda spoken: spoken.destroy())
-        self._end_forwards([])
+        self._end_forwards(["*"])
 
     def ssh_config(self) -> Path:
         """ssh's configuration file, a host a machine, one connection for all commands to it."""
@@ -166,7 +166,7 @@ class Vagrant:
 
     def _end_forwards(self, machines: Sequence[str]) -> None:
         """vagrant-libvirt forwards ports by an ssh, which may outlive a machine and then holds the port."""
-        for name in machines or ["*"]:
+        for name in machines:
             for file in self.folder.glob(f".vagrant/machines/{name}/libvirt/pids/ssh_*.pid"):
                 with contextlib.suppress(OSError, ValueError):
                     pid = int(file.read_text())

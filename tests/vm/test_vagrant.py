@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -159,6 +161,22 @@ def test_an_ssh_that_outlived_its_machine_no_longer_holds_the_port(vagrant: Vagr
     (pids / "ssh_6443.pid").write_text(str(os.getpid()))
     up(vagrant)  # this process is no ssh: it is left alone, or this test would end here
     assert asked(vagrant).count("up") == 1
+
+
+@pytest.mark.parametrize(("state", "ends"), [("running", False), ("shutoff", True)])
+def test_a_forwarded_port_is_let_go_when_its_machine_does_not_run(
+    vagrant: Vagrant, tmp_path: Path, state: str, ends: bool
+) -> None:
+    pids = vagrant.folder / ".vagrant/machines/control-1/libvirt/pids"
+    pids.mkdir(parents=True)
+    (vagrant.folder / "state").write_text(state)
+    forward = tmp_path / "ssh"
+    shutil.copy("/bin/sleep", forward)
+    with listening(vagrant), subprocess.Popen([forward, "30"]) as process:
+        (pids / "ssh_6443.pid").write_text(str(process.pid))
+        up(vagrant)
+        assert (process.poll() is not None or process.wait(5) is not None) if ends else process.poll() is None
+        process.kill()
 
 
 def interrupt_when_there(path: Path) -> None:
