@@ -86,7 +86,7 @@ def _require_ipvs(running: Inventory, nodes: Sequence[str], scheduler: str) -> N
 async def _switch(running: Inventory, wish: Wish, report: Progress) -> None:
     async with Rollout.at(config.home().kubeconfig, running.plan, report) as rollout:
         await rollout.fulfil(wish)
-    await _synced(running)
+        await readiness.synced(running, rollout.times)
     whose = f"kube-proxy on {' and '.join(sorted(wish.nodes))}" if wish.nodes else "every node"
     report(f"{whose} has finished its first sync")
 
@@ -95,11 +95,5 @@ async def _begin(running: Inventory, wanted: str, report: Progress, *, right: bo
     async with Rollout.at(config.home().kubeconfig, running.plan, report) as rollout:
         if not (right and await rollout.is_as_made(wanted)):
             await rollout.begin(wanted)
-    await _synced(running)
+        await readiness.synced(running, rollout.times)
     report(f"kube-proxy runs in {wanted} mode on every node")
-
-
-async def _synced(running: Inventory) -> None:
-    """Every kube-proxy has synced: a pod counts as ready before, as with the real one."""
-    nodes = (running.machine(node.name) for node in running.plan.cluster_nodes)
-    await asyncio.gather(*map(readiness.synced, nodes))

@@ -7,6 +7,7 @@ and Pods are followed by informers, and a wait looks again whenever one of them 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,7 @@ from labs.kube.client import ApiError, Client, Object
 from labs.kube.informer import Informer
 from vm import inventory
 from vm.errors import MachineError
+from vm.inventory import Inventory
 from vm.machine import Machine
 from vm.plan import Plan
 
@@ -25,6 +27,7 @@ T = TypeVar("T")
 
 DEADLINE = 60.0  # seconds a wait may take; a cluster is up in a few
 EMULATED = 10  # times as long for virtual machines: their processors may be emulated
+SLOW = "LAB_SLOW"  # in the environment: how many times as long, where the host itself is emulated
 PAUSE = 0.02  # seconds between two looks where there is nothing to follow
 EXAMPLE = "eks-dev-1-appname-ns"  # the namespace of labs/manifests/example.yaml
 
@@ -124,6 +127,8 @@ class Watched:
 
 def slowness(kubeconfig: Path) -> int:
     """How many times as long a wait may take there; the inventory beside the file says what machines."""
+    if (told := os.environ.get(SLOW, "")).isdecimal():
+        return max(1, int(told))
     with suppress(MachineError):
         known = inventory.load(kubeconfig.parent / "inventory.json")
         return EMULATED if known.backend == "vagrant" else 1
@@ -183,9 +188,15 @@ def ready(obj: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-async def synced(machine: Machine) -> None:
-    """Return when kube-proxy there has finished a sync of each IP family that it was asked for; NotReady."""
-    argv = ["curl", "--silent", "--max-time", "2", "http://127.0.0.1:10249/metrics"]
+async def synced(running: Inventory, times: int = 1) -> None:
+    """Return when every kube-proxy has written its rules; NotReady. Its pod is ready before, as real ones."""
+    machines = (running.machine(node.name) for node in running.plan.cluster_nodes)
+    await asyncio.gather(*(_synced(machine, times) for machine in machines))
+
+
+async def _synced(machine: Machine, times: int) -> None:
+    """Return when kube-proxy there has finished a sync of each IP family that it was asked for."""
+    argv = ["curl", "--silent", "--max-time", str(2 * times), "http://127.0.0.1:10249/metrics"]
 
     async def look() -> None:
         text = (await asyncio.to_thread(machine.run, argv, check=False)).stdout
@@ -193,7 +204,7 @@ async def synced(machine: Machine) -> None:
         if not asked or asked - done:
             raise NotYet(f"the first sync of kube-proxy on {machine.name}")
 
-    await poll(look)
+    await poll(look, times)
 
 
 async def answer(machine: Machine, url: str, times: int = 1) -> str:

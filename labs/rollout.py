@@ -42,6 +42,7 @@ class Rollout:
 
     def __init__(self, watched: readiness.Watched, plan: Plan, report: Progress) -> None:
         self._watched, self._client, self._report = watched, watched.client, report
+        self.times = watched.times
         self._nodes = [node.name for node in plan.cluster_nodes]
         self._cidrs = plan.pod_cidrs
         self._stamp = datetime.now(UTC).isoformat(timespec="microseconds")

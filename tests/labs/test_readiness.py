@@ -43,9 +43,9 @@ HALF = ASKED % "IPv4" + ASKED % "IPv6" + DONE % "IPv6"
 
 @pytest.mark.parametrize("told", ["", "# HELP of nothing yet\n", HALF])
 def test_a_proxy_has_synced_when_it_has_every_family_that_it_was_asked_for(told: str) -> None:
-    asyncio.run(readiness.synced(FakeMachine("worker-1", {METRICS: HALF + DONE % "IPv4"})))
+    asyncio.run(readiness._synced(FakeMachine("worker-1", {METRICS: HALF + DONE % "IPv4"}), 1))
     with pytest.raises(NotReady, match="the first sync of kube-proxy on worker-1"):
-        asyncio.run(readiness.synced(FakeMachine("worker-1", {METRICS: told})))
+        asyncio.run(readiness._synced(FakeMachine("worker-1", {METRICS: told}), 1))
 
 
 def test_no_answer_is_told_with_machine_url_and_cure() -> None:
