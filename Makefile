@@ -7,7 +7,7 @@ PYTEST := .venv/bin/python -P -m pytest --numprocesses 2 --dist loadfile
 SETUP  := PYTHON='$(PYTHON)' sh vm/setup.sh
 MAKEFLAGS += --no-print-directory
 
-.PHONY: up setup check test live labs bench
+.PHONY: up setup check test live live-vagrant labs bench
 
 up:
 	@$(SETUP) requirements.lock
@@ -28,6 +28,9 @@ test: setup
 
 live: setup
 	@$(PYTEST) -m live
+
+live-vagrant: setup
+	@tests/live/vagrant/run.sh
 
 labs: setup
 	@SEEDS=5 .venv/bin/python -P -m pytest tests/content tests/live/test_labs.py
