@@ -1,10 +1,12 @@
 """How long the first answer of a new connection takes, against the number of Services, in each mode.
 
-    pod 10.244.1.9 ── the node, with a proxy and 10 to 5,000 Services ── the endpoints, on the node too
+    pod 10.244.1.9 ─┬─ the node, with a proxy and 10 to 5,000 Services; its endpoints are on the node too
+                    └─ another without any rules, and the same endpoint
 
 A client connects from the pod, each time to another Service, and waits for a byte that the server sends at
-once: later packets of a connection do not ask which Service they are for. Beside it the same straight to an
-endpoint. What a mode costs is the ratio of the two; times are the machine's.
+once: later packets of a connection do not ask which Service they are for. In turn it connects to the endpoint
+behind no rules; what a mode costs is the ratio of the two. (An endpoint on the node with the rules would not
+do: who asks for no Service passes all rules of mode iptables, and pays the most.)
 
     firstpacket.py WAY      in network and mount namespaces of its own, see isolation.py
 """
@@ -12,6 +14,7 @@ endpoint. What a mode costs is the ratio of the two; times are the machine's.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -47,8 +50,10 @@ WAYS = {
     "userspace": ("userspace", "nft"),
 }
 """Way → the proxy's mode, the variant of iptables."""
-STRAIGHT = "straight"
+STRAIGHT, THROUGH = "straight", "through"
+READY = "ready\n"
 ENDPOINTS = ("10.244.1.5", "10.244.1.6")
+WITHOUT_RULES = "10.244.2.5"
 NODE, POD = "192.168.56.11", "10.244.1.9"
 CONNECTIONS = 1000
 
@@ -56,7 +61,10 @@ NETWORK = f"""
 mount -t tmpfs tmpfs /run && mkdir /run/netns
 ip link set lo up
 sysctl -qw net.ipv4.ip_forward=1
-ip netns add pod
+ip netns add pod && ip netns add other
+ip link add veth1 netns other type veth peer name eth1 netns pod
+ip -n other link set lo up && ip -n other link set veth1 up && ip -n pod link set eth1 up
+ip -n other addr add {WITHOUT_RULES}/32 dev lo && ip -n other route add {POD}/32 dev veth1
 ip link add veth0 type veth peer name eth0 netns pod
 ip link set veth0 up
 ip addr add {NODE}/32 dev lo
@@ -67,34 +75,36 @@ ip -n pod route add 169.254.1.1 dev eth0 scope link
 ip addr add 169.254.1.1/32 dev veth0
 ip -n pod route add default via 169.254.1.1
 ip route add {POD}/32 dev veth0
+ip -n pod route add {WITHOUT_RULES}/32 dev eth1
 """
 
 
 @contextmanager
 def network() -> Iterator[None]:
-    """The links, and a server at both endpoints."""
+    """The links, and a server on both sides."""
     subprocess.run(["sh", "-e"], input=NETWORK, text=True, check=True)
-    server = subprocess.Popen([sys.executable, __file__, "--serve"])
+    with server(), server("ip", "netns", "exec", "other"):
+        yield
+
+
+@contextmanager
+def server(*inside: str) -> Iterator[None]:
+    """A process that answers."""
+    argv = [*inside, sys.executable, __file__, "--serve"]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
-        isolation.until(lambda: answers(ENDPOINTS[0]), 10, "the server")
+        if not process.stdout or process.stdout.readline() != READY:
+            sys.exit("a server of the benchmark did not start")
         yield
     finally:
-        server.kill()
-        server.wait()
-
-
-def answers(address: str) -> bool:
-    """Whether somebody is there."""
-    try:
-        once(address, POD_PORT)
-    except OSError:
-        return False
-    return True
+        process.kill()
+        process.communicate()
 
 
 def serve() -> None:
     """A byte for everybody who comes."""
     with socket.create_server(("0.0.0.0", POD_PORT), backlog=1024) as listener:
+        print(READY, end="", flush=True)
         while True:
             made, _ = listener.accept()
             made.send(b"!")
@@ -111,16 +121,20 @@ def once(address: str, port: int) -> float:
         return time.perf_counter() - began
 
 
-def ask(addresses: list[str], port: int) -> float:
-    """The median over connections to these in random order, in µs."""
-    chance = random.Random(1)
-    return statistics.median(once(chance.choice(addresses), port) for _ in range(CONNECTIONS)) * 1e6
+def ask(services: int) -> dict[str, float]:
+    """Medians in µs, past all rules and by one of the Services, in turn: noise hits both."""
+    chance, found = random.Random(1), {STRAIGHT: [0.0] * CONNECTIONS, THROUGH: [0.0] * CONNECTIONS}
+    for turn in range(CONNECTIONS):
+        found[STRAIGHT][turn] = once(WITHOUT_RULES, POD_PORT)
+        found[THROUGH][turn] = once(cluster_ip(chance.randrange(services)), PORT)
+    return {name: statistics.median(times) * 1e6 for name, times in found.items()}
 
 
-async def from_pod(what: str) -> float:
+async def from_pod(services: int) -> dict[str, float]:
     """``ask`` in the pod, while this process goes on (mode userspace answers here)."""
-    argv = ("ip", "netns", "exec", "pod", sys.executable, __file__, "--ask", what)
-    return float((await run_async(argv, timeout=120)).stdout)
+    argv = ("ip", "netns", "exec", "pod", sys.executable, __file__, "--ask", str(services))
+    answer: dict[str, float] = json.loads((await run_async(argv, timeout=300)).stdout)
+    return answer
 
 
 def proxier(name: str, clock: Clock) -> Proxier:
@@ -132,7 +146,7 @@ def proxier(name: str, clock: Clock) -> Proxier:
 
 
 async def measure(name: str, counts: tuple[int, ...]) -> dict[str, dict[str, float]]:
-    """Medians in µs by number of Services, straight to an endpoint and through a Service."""
+    """Medians in µs by number of Services."""
     found: dict[str, dict[str, float]] = {}
     clock = Clock()
     made = proxier(name, clock)
@@ -144,8 +158,7 @@ async def measure(name: str, counts: tuple[int, ...]) -> dict[str, dict[str, flo
         known = count
         if not await made.sync():
             sys.exit(f"mode {name} cannot sync {count} Services")
-        straight, through = await from_pod(STRAIGHT), await from_pod(str(count))
-        found[str(count)] = {STRAIGHT: straight, "through": through}
+        found[str(count)] = await from_pod(count)
     return found
 
 
@@ -166,17 +179,17 @@ def measured() -> dict[str, dict[str, dict[str, float]]]:
 
 
 def rows(found: dict[str, dict[str, dict[str, float]]]) -> Iterator[Row]:
-    """A row a way: µs at each number of Services, and how many times as long as straight to an endpoint."""
+    """A row a way: µs at each number of Services, and how many times as long as without rules."""
     for way, by_count in found.items():
-        times = " · ".join(f"{each['through']:.0f}" for each in by_count.values())
+        times = " · ".join(f"{each[THROUGH]:.0f}" for each in by_count.values())
         shares = " · ".join(f"{share:.1f}" for share in ratios(by_count))
         what = f"mode {way}, p50 with {' · '.join(by_count)} Services"
-        yield Row(what, f"{times} µs: {shares} ×", "– (× straight to the endpoint)")
+        yield Row(what, f"{times} µs: {shares} ×", "– (× without any rules)")
 
 
 def ratios(by_count: dict[str, dict[str, float]]) -> list[float]:
-    """How many times as long as straight to an endpoint."""
-    return [each["through"] / each[STRAIGHT] for each in by_count.values()]
+    """How many times as long as without rules."""
+    return [each[THROUGH] / each[STRAIGHT] for each in by_count.values()]
 
 
 def lines(found: dict[str, dict[str, dict[str, float]]]) -> dict[str, list[tuple[int, float]]]:
@@ -191,10 +204,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--serve"]:
             serve()
-        case ["--ask", "straight"]:
-            print(ask(list(ENDPOINTS), POD_PORT))
-        case ["--ask", count]:
-            print(ask([cluster_ip(number) for number in range(int(count))], PORT))
+        case ["--ask", services]:
+            print(json.dumps(ask(int(services))))
         case [way]:
             main(way)
         case [way, *counts]:

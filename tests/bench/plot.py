@@ -45,7 +45,7 @@ class Plot:
         return "\n".join((head, *parts, "</svg>")) + "\n"
 
     def _axes(self) -> Iterator[str]:
-        title = "First answer of a new connection: times as long as straight to the endpoint"
+        title = "First answer of a new connection: times as long as without rules"
         yield f'<text x="{LEFT}" y="24" font-size="15">{title}</text>'
         for tick in self.ticks:
             y = self.down(tick)
