@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labs.config import Home
 from labs.errors import UsageError
-from labs.guests import Archives, Guests
 from labs.order import Order
 from labs.show import Progress
 from labs.summary import Pairs
-from vm import inventory, survey, wheelhouse
+from vm import inventory
 from vm.inventory import Inventory
-from vm.vagrant import RUNNING, Vagrant
-from vm.vagrant_settings import Settings
+
+if TYPE_CHECKING:
+    from vm.vagrant import Vagrant
+    from vm.vagrant_settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class VirtualMachines:
 
     def exists(self) -> bool:
         """Whether Vagrant has made machines here, running or halted."""
-        return self._vagrant().exists()
+        return self.folder.exists() and self._vagrant().exists()
 
     def runs(self) -> bool:
         """Whether they were brought up and not taken down since."""
@@ -50,6 +52,8 @@ class VirtualMachines:
         """All, where control-1 does not run or was not finished; Vagrant is asked, which takes a second."""
         if not self.exists():
             return ()
+        from vm.vagrant import RUNNING
+
         states = self._vagrant().status()
         first = next(iter(states.values()), RUNNING)
         return () if first == RUNNING and self.runs() else tuple(states.items())
@@ -76,10 +80,14 @@ class VirtualMachines:
         return "The virtual machines are halted; `lab up` starts them again, with all their objects."
 
     def _vagrant(self) -> Vagrant:
+        from vm.vagrant import Vagrant
+
         return Vagrant(self.folder)
 
     def _provision(self, settings: Settings, report: Progress) -> Inventory:
         """Whatever there is already stays as it is; then the inventory says that the cluster runs."""
+        from labs.guests import Archives, Guests
+        from vm import survey, wheelhouse
         from vm.provision import provision
 
         running = inventory.of_vagrant(self.home.path, settings.plan, str(self.home.kubeconfig))

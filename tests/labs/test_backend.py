@@ -1,0 +1,91 @@
+"""Which backend a state folder has, and what virtual machines say of themselves without being started."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labs import backend, running, upkeep
+from labs.config import Home
+from labs.errors import LabError, UsageError
+from labs.order import Order
+from labs.show import Progress
+from labs.virtual import VirtualMachines
+from vm import inventory
+from vm.plan import plan
+from vm.vagrant import Vagrant
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home").make()
+
+
+@pytest.fixture
+def made(home: Home, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What Vagrant says of three machines that it has made there; a test may change it."""
+    states = dict.fromkeys(("control-1", "worker-1", "worker-2"), "running")
+    note = home.path / "vagrant/.vagrant/machines/control-1/libvirt/id"
+    note.parent.mkdir(parents=True)
+    note.write_text("1")
+    monkeypatch.setattr(Vagrant, "status", lambda _: states)
+    return states
+
+
+def save_inventory(home: Home) -> None:
+    inventory.of_vagrant(home.path, plan(2), str(home.kubeconfig)).save(home.inventory)
+
+
+def test_a_new_folder_has_the_backend_that_is_asked_for_at_first_namespaces(home: Home) -> None:
+    assert backend.of(home).name == "namespaces"
+    assert backend.of(home, "vagrant").name == "vagrant"
+
+
+def test_a_folder_with_virtual_machines_has_no_other_backend(home: Home, made: object) -> None:
+    assert backend.of(home).name == "vagrant"
+    with pytest.raises(LabError, match="has a cluster of backend vagrant, not namespaces") as caught:
+        backend.of(home, "namespaces")
+    assert "`lab down --purge`" in caught.value.cure
+
+
+@pytest.mark.parametrize("order", [Order(root=True), Order(dual_stack=True)], ids=["root", "dual-stack"])
+def test_what_virtual_machines_cannot_is_refused_before_any_is_made(home: Home, order: Order) -> None:
+    with pytest.raises(UsageError, match="backend namespaces") as caught:
+        VirtualMachines(home).up(order, Progress(io.StringIO()))
+    assert "`lab up --backend vagrant`" in caught.value.cure
+    assert not (home.path / "vagrant").exists()
+
+
+def test_machines_of_the_inventory_run_until_down(
+    home: Home, made: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    tell: Callable[[str], Callable[[object], None]] = lambda name: lambda _: done.append(name)  # noqa: E731
+    for verb in ("halt", "destroy"):
+        monkeypatch.setattr(Vagrant, verb, tell(verb))
+    save_inventory(home)
+    assert running.alive(home)
+    assert "`lab up` starts them again" in upkeep.down(purge=False)
+    assert not running.alive(home)
+    assert "objects with them" in upkeep.down(purge=True)
+    assert done == ["halt", "destroy"]
+    assert not (home.path / "vagrant").exists()
+
+
+def test_status_says_the_state_of_machines_that_do_not_run(home: Home, made: dict[str, str]) -> None:
+    save_inventory(home)
+    assert VirtualMachines(home).halted() == ()
+    made["control-1"] = "shutoff"
+    seen = upkeep.status()
+    assert not seen.running
+    assert ("control-1", "shutoff") in seen.halted
+    assert seen.sections()[-1].note.endswith("`lab up` starts the machines that are there.")
+
+
+def test_a_half_done_up_is_no_running_cluster(home: Home, made: dict[str, str]) -> None:
+    assert not running.alive(home)
+    assert dict(VirtualMachines(home).halted()) == made
