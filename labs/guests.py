@@ -22,6 +22,7 @@ from vm.plan import Node, Plan
 from vm.service import Service
 from vm.zygote import SOCKET
 
+AGENTS = tuple(module for module in PRELOAD if module != "labs.daemons")  # the API's: 3 s under emulation
 PLACE = "/etc/kube-proxy-lab"
 AUTHORITY = f"{PLACE}/ca.crt"
 PKI = {  # argument of the API server → its file in PKI
@@ -91,7 +92,7 @@ class Guests:
     def _agent(self, node: Node) -> Service:
         spawn = cluster.agent(node, self.plan, self.identity)
         spawn = replace(spawn, arguments={**spawn.arguments, "ca": AUTHORITY})
-        return Service(f"lab init {node.name}", SOCKET, PRELOAD, (spawn,))
+        return Service(f"lab init {node.name}", SOCKET, AGENTS, (spawn,))
 
     def _apiserver(self) -> Service:
         spawn = cluster.apiserver(self.home, self.plan, self.identity)
