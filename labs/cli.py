@@ -152,7 +152,7 @@ def overview() -> str:
     lines += [
         "begin with:",
         "  lab up",
-        "  lab start 3",
+        "  lab start 0",
         "",
         "`lab COMMAND --help` shows its options and an example",
     ]

@@ -37,6 +37,7 @@ STYLE += ".jp-RenderedText pre { white-space: pre; overflow-x: auto; }\n"
 LOADED = "__import__('labs.notebook').notebook.load_ipython_extension(get_ipython())"
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},  # light or dark, as the desktop is
     "@jupyterlab/docmanager-extension/plugin": {"autosaveInterval": 30},
 }
 

@@ -47,7 +47,7 @@ class Summary:
         return (
             "lab kubectl get pods -A -o wide",
             "lab shell worker-1 -- iptables -t nat -L KUBE-SERVICES -n",
-            "lab start 3",
+            "lab start 0",
         )
 
 

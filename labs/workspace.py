@@ -131,7 +131,7 @@ class Desk:
 
     def passed(self) -> bool:
         """Has all of the lab passed at some time? What was reached stays reached, whatever comes after."""
-        return bool(self._read("passed.json"))
+        return bool(self._read("passed.json")) or self.last().get("outcome") == "passed"
 
     def checker(self, inventory: Path, *more: str) -> list[str]:
         """The command that judges this lab; `more` are further options of `python -m checker`."""

@@ -21,7 +21,7 @@ def test_up_shows_its_steps_with_times_and_ends_with_answers(fresh):
     assert len(steps) >= 5, printed
     pods = [pod["metadata"]["name"] for pod in fresh.objects("pod", "-n", NAMESPACE)]
     assert len(pods) == 2
-    for shown in (*pods, "control-1", "worker-2", "192.168.56.11:31103", "Try next", "lab start 3"):
+    for shown in (*pods, "control-1", "worker-2", "192.168.56.11:31103", "Try next", "lab start 0"):
         assert shown in printed
     answers = re.findall(r"http://\S+\s+(\S+)$", printed, re.MULTILINE)
     assert len(answers) == 2
