@@ -24,6 +24,11 @@ from vm.errors import HostCannot, MachineError
 PLAYBOOK = Path(__file__).parent / "ansible" / "site.yml"
 FAILURES = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
 RUNS_KEPT = 3
+GO_ON = "`lab up` goes on from there; all that Ansible said: {folder}/artifacts"
+CURES = {  # task → the next step, where it is another
+    "Install the programs that the box lacks": "`lab down --purge`, `lab box build`, which makes a box that "
+    "has them, and `lab up --backend vagrant`; or give the machines a way to Debian's packages",
+}
 
 Event = Mapping[str, Any]
 Variables = Mapping[str, Any]
@@ -43,6 +48,7 @@ class Story:
     changed: dict[str, int] = field(default_factory=dict)  # machine → tasks that changed something
     told: int = 0  # changes of the roles before
     failure: str = ""
+    failed: str = ""  # the task
 
     def hear(self, event: Event) -> bool:
         """One event; False, for ansible-runner is not to keep it in a file (it may hold a token)."""
@@ -50,6 +56,7 @@ class Story:
         if kind == "playbook_on_task_start":
             self._begin(str(data.get("role", "")))
         elif kind in FAILURES and not data.get("ignore_errors"):
+            self.failed = self.failed or str(data.get("task"))
             self.failure = self.failure or _failure(kind, data)
         elif kind == "runner_on_ok":
             self.tasks.add(str(data.get("task")))
@@ -97,7 +104,7 @@ def provision(
     if result.status != "successful":
         raise ProvisionFailed(
             story.failure or f"Ansible ended as `{result.status}`, code {result.rc}: {_last_words(folder)}",
-            f"`lab up` goes on from there; all that Ansible said: {folder}/artifacts",
+            CURES.get(story.failed, GO_ON).format(folder=folder),
         )
     return story.changed
 

@@ -68,6 +68,11 @@ def test_a_machine_that_is_not_reached_is_named_with_the_next_step(tmp_path: Pat
     assert not list((tmp_path / "ansible").glob("artifacts/*/job_events/*"))
 
 
+def test_every_cure_belongs_to_a_task_of_the_roles() -> None:
+    tasks = "".join(path.read_text() for path in PLAYBOOK.parent.glob("roles/*/tasks/main.yml"))
+    assert [name for name in provision.CURES if f"- name: {name}\n" not in tasks] == []
+
+
 def test_the_roles_are_what_ansible_understands(tmp_path: Path) -> None:
     from vm import command
 
