@@ -35,7 +35,7 @@ def test_the_stage_carries_the_labs_label_and_the_variants_values():
     assert lab.selector == "kube-proxy-lab/lab=3"
     service = objects[2]
     assert service["metadata"]["namespace"] == "eks-prod-1-parcels-ns"
-    assert service["spec"]["ports"][0] == {"port": 80, "targetPort": 3735, "nodePort": 30922}
+    assert service["spec"]["ports"][0] == {"port": 80, "targetPort": 3735, "nodePort": 30636}
 
 
 def test_a_copy_of_a_lab_is_the_same_lab_anywhere(tmp_path):

@@ -27,7 +27,7 @@ def test_a_seed_gives_these_values_on_any_machine_and_in_any_version():
         "namespace": "eks-prod-1-parcels-ns",
         "service": "parcels-backend-svc",
         "deployment": "parcels-backend",
-        "node_port": 30922,
+        "node_port": 30636,
         "target": 3735,
         "scaled": 4,
         "grown": 7,

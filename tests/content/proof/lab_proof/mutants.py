@@ -211,7 +211,7 @@ def counts(right: Words, dice: Dice) -> Mutant:
         "few": {name: value // 3 for name, value in numbers.items()},
         "stranger": {f"{first}x": numbers[first], **{name: numbers[name] for name in rest}},
         "many": {name: 50 * value + 5000 for name, value in numbers.items()},
-        "skewed": {**numbers, first: sum(numbers.values()) + (not rest)},
+        "skewed": {**numbers, first: 4 * sum(numbers.values())},
     }
     kind = dice.choice(["right", "right", *wrong])
     return _written(
