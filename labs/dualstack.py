@@ -46,8 +46,10 @@ async def grow(watched: Watched, plan: Plan) -> bool:
     Kubernetes leaves it to the operator: kube-proxy must know the second range of pods, and a Service that is
     to have a second address must say so, which is done for the example's alone.
     """
+    if not plan.dual_stack:
+        return False
     old = [each for each in await _configurations(watched.client) if _has_one_family(each, plan)]
-    if not plan.dual_stack or not old:
+    if not old:
         return False
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
     for each in old:

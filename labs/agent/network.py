@@ -24,6 +24,8 @@ from vm.command import run_async
 
 GATEWAYS = {4: "169.254.1.1", 6: "fe80::1"}
 NODE_MAC = "ee:ee:ee:ee:ee:ee"  # every veth's end on the node: they never meet on one link (Calico's choice)
+NO_LINK_LOCAL = "addrgenmode none "
+ADDRESSES6 = Path("/proc/net/if_inet6")  # not there if the kernel was started with ipv6.disable=1
 NAMESPACES = Path("/run/netns")
 PREFIX = "cni-"
 
@@ -62,7 +64,7 @@ def outside(uid: str, addresses: Sequence[str], node_addresses: Sequence[str]) -
     lines = [
         f"netns add {netns}",
         f"link add {name} address {NODE_MAC} type veth peer name eth0 address {hardware} netns {netns}",
-        f"link set {name} addrgenmode none up",
+        f"link set {name} {NO_LINK_LOCAL}up",
     ]
     for address, node_address in zip(addresses, node_addresses, strict=True):
         lines += [
@@ -75,7 +77,7 @@ def outside(uid: str, addresses: Sequence[str], node_addresses: Sequence[str]) -
 
 def inside(addresses: Sequence[str]) -> str:
     """``ip -batch`` text for the pod's side; it has no link-local address, for it never needs one."""
-    lines = ["link set lo up", "link set eth0 addrgenmode none up"]
+    lines = ["link set lo up", f"link set eth0 {NO_LINK_LOCAL}up"]
     for address in addresses:
         gateway = GATEWAYS[ip_address(address).version]
         # Nobody else has the pod's address: to wait a second for an objection (DAD) would be for nothing.
@@ -91,6 +93,11 @@ def inside(addresses: Sequence[str]) -> str:
 def _host(address: str) -> str:
     """The network that is this address alone: /32 or /128."""
     return str(ip_network(address))
+
+
+def understood(batch: str, table: Path = ADDRESSES6) -> str:
+    """The batch without the words that a kernel without IPv6 refuses."""
+    return batch if table.exists() else batch.replace(NO_LINK_LOCAL, "")
 
 
 def existing(names: Iterable[str] | None = None) -> list[str]:
@@ -115,8 +122,9 @@ class Network:
         if self._stands(uid):
             return sandbox
         await self._remove(existing([namespace(uid)]))  # an agent was killed half way through
-        await run_async(["ip", "-batch", "-"], input=outside(uid, addresses, self._node))
-        await run_async(["ip", "-n", namespace(uid), "-batch", "-"], input=inside(addresses))
+        node, pod = outside(uid, addresses, self._node), inside(addresses)
+        await run_async(["ip", "-batch", "-"], input=understood(node))
+        await run_async(["ip", "-n", namespace(uid), "-batch", "-"], input=understood(pod))
         self._finished(uid, addresses)
         return sandbox
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from labs.agent.network import inside, link, mac, outside
+from pathlib import Path
+
+from labs.agent.network import inside, link, mac, outside, understood
 
 UID = "60ea3ee2-8eff-442a-aed6-6f881d97437f"
 
@@ -35,6 +37,13 @@ def test_each_family_is_routed_by_a_host_route_with_the_nodes_own_source() -> No
 def test_a_pod_without_ipv6_has_no_line_of_it() -> None:
     assert "6" not in inside(POD[:1]).replace("169.254", "")
     assert "fd00" not in outside(UID, POD[:1], NODE[:1])
+
+
+def test_a_kernel_without_ipv6_is_asked_for_nothing_of_it(tmp_path: Path) -> None:
+    """With ipv6.disable=1 `addrgenmode` is refused: «Address family not supported by protocol»."""
+    batch = inside(POD[:1])
+    assert "link set eth0 up\n" in understood(batch, tmp_path / "none")
+    assert understood(batch, tmp_path) == batch
 
 
 def test_the_nodes_end_has_no_address() -> None:
