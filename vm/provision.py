@@ -56,7 +56,8 @@ class Story:
         if kind == "playbook_on_task_start":
             self._begin(str(data.get("role", "")))
         elif kind in FAILURES and not data.get("ignore_errors"):
-            self.failed = self.failed or str(data.get("task"))
+            reached = kind != "runner_on_unreachable"
+            self.failed = self.failed or (str(data.get("task")) if reached else "")
             self.failure = self.failure or _failure(kind, data)
         elif kind == "runner_on_ok":
             self.tasks.add(str(data.get("task")))

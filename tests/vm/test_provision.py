@@ -62,8 +62,10 @@ def test_a_failure_is_one_sentence(kind: str, result: dict[str, str], said: str)
 def test_a_machine_that_is_not_reached_is_named_with_the_next_step(tmp_path: Path) -> None:
     config = tmp_path / "ssh_config"
     config.write_text("Host worker-1\n  HostName 127.0.0.1\n  Port 9\n  ConnectTimeout 5\n")
-    with pytest.raises(ProvisionFailed, match="worker-1") as caught:
-        provision.provision(tmp_path / "ansible", config, {"worker-1": {}}, lambda _: None)
+    with pytest.raises(ProvisionFailed, match="worker-1 is not reached") as caught:
+        provision.provision(
+            tmp_path / "ansible", config, {"worker-1": {"lab_missing_packages": ["x"]}}, lambda _: None
+        )
     assert "`lab up` goes on from there" in caught.value.cure
     assert not list((tmp_path / "ansible").glob("artifacts/*/job_events/*"))
 
