@@ -205,7 +205,7 @@ def nothing_is_refused(answers: Answers, cluster: Cluster, traffic: Traffic, var
     if given["refused"] or dead(cluster, variant):
         wrong(
             expected="requests sent after the probe had taken the pod out",
-            found=f"{given['refused']} refused, and {len(dead(cluster, variant))} pods that refuse in the rules",
+            found=f"{given['refused']} refused, and {len(dead(cluster, variant))} pods that refuse there",
             next="wait until the pod is out of the Endpoints, then count again",
         )
 
