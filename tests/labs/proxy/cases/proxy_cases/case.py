@@ -19,8 +19,8 @@ CLOSE (accepted, then closed without a word). ``sees``: whether a backend sees w
 (masqueraded), or the very address that was asked (asked): worker-1's own packets have it in mode ipvs, where
 that address is bound to kube-ipvs0 and a host asks itself from the address it asks. A mode that differs by
 design has the difference under its name: ``nftables: DROP`` or ``nftables: {get: far, sees: kept}``;
-``ipvs: {skip: why}`` leaves the flow out there. ``paper: why`` is for what no packet of this network can show;
-``sticky: true`` says that the first choice is kept.
+``ipvs: {skip: why}`` leaves the flow out there. ``paper: why`` is for what no packet of this network can
+show; ``sticky: true`` says that the first choice is kept.
 """
 
 from __future__ import annotations
