@@ -2,7 +2,7 @@
 
 For two reasons, both of the nf_tables variant. Its time grows with the square of a transaction: 5,000
 Services in one take a minute, in pieces four seconds. And a transaction is one netlink message: without
-CAP_NET_ADMIN on the host (rootless) the socket's buffer cannot be enlarged, and some 600 rules are «Message
+CAP_NET_ADMIN on the host (rootless) the socket's buffer cannot be enlarged, and some 300 rules are «Message
 too long».
 
 The order makes every moment between two pieces right: a chain comes after those that it jumps to, so what
@@ -29,8 +29,8 @@ class Size(NamedTuple):
 
 WIDE = Size(1000)
 """Time is the same from 300 to 3,000."""
-NARROW = Size(300, firm=True)
-"""A rule with a comment takes up to 1 KB of the message, and the buffer that is left to us has 416 KB."""
+NARROW = Size(150, firm=True)
+"""A rule with a comment takes up to 1 KB of the message, and the buffer that is left to us has 208 KB."""
 
 
 def cut(write: Write, size: Size) -> str:

@@ -13,11 +13,14 @@ from labs.proxy.mode import Run
 from labs.proxy.nftables import needs
 from labs.proxy.nftables.listing import parse
 from labs.proxy.nftables.objects import TABLE, Table
-from labs.proxy.nftables.transaction import Transaction, deletion, text
+from labs.proxy.nftables.transaction import LARGEST, NARROW, Transaction, deletion, text
 from vm.errors import CommandFailed
 
 TIMEOUT = 300
 """Seconds. 10,000 Services of two endpoints take the kernel half a minute."""
+
+TOO_LONG = "Message too long"
+"""Without CAP_NET_ADMIN on the host (rootless) the socket's buffer cannot grow with a transaction."""
 
 
 class Kernel(Protocol):
@@ -42,6 +45,7 @@ class Program:
     def __init__(self, family: str, run: Run) -> None:
         self.family = family
         self._run = run
+        self._largest = LARGEST
 
     async def check(self) -> None:
         """Raise Unsupported if this host cannot run the mode, CommandNotFound if nft is not installed."""
@@ -50,8 +54,17 @@ class Program:
 
     async def apply(self, transaction: Transaction) -> None:
         """Carry it out; raises CommandFailed with the line that was refused, CommandTimeout."""
-        for operations in transaction.portions():
-            await self._run(("nft", "-f", "-"), input=text(operations, self.family), timeout=TIMEOUT)
+        count = 0
+        for operations in transaction.portions(self._largest):
+            try:
+                await self._run(("nft", "-f", "-"), input=text(operations, self.family), timeout=TIMEOUT)
+            except CommandFailed as error:
+                if TOO_LONG not in str(error) or self._largest == NARROW:
+                    raise
+                self._largest = NARROW
+                await self.apply(transaction.after(count))
+                return
+            count += len(operations)
 
     async def in_use(self, chain: str) -> bool:
         """Whether rules lead to this chain: then, and only then, the kernel calls it busy.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from labs.proxy.nftables.objects import TABLE, Chain, Element, Set, Table
@@ -22,6 +23,8 @@ TABLE_COMMENT = "rules for kube-proxy"
 
 LARGEST = 4000
 """Operations of a transaction that need not be larger: about a thousand Services."""
+NARROW = 500
+"""The same where the kernel refuses longer messages."""
 
 
 class Operation(NamedTuple):
@@ -62,6 +65,11 @@ class Transaction:
             portion += part
         if portion:
             yield portion
+
+    def after(self, count: int) -> Transaction:
+        """What is left when the parts of the first ``count`` operations are carried out."""
+        sizes = accumulate(map(len, self.parts))
+        return Transaction(tuple(part for part, end in zip(self.parts, sizes, strict=True) if end > count))
 
     @property
     def operations(self) -> list[Operation]:

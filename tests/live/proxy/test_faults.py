@@ -162,7 +162,7 @@ def test_while_the_api_is_away_the_rules_stay_and_afterwards_they_follow_again(
     start: Start, mode: str
 ) -> None:
     with start(mode) as proxy:
-        before = settled(proxy)
+        before, opened = settled(proxy), proxy.descriptors()
         proxy.tell("down")
         proxy.until(lambda: "trying again" in proxy.log() or "again in" in proxy.log(), "a word in the log")
         assert proxy.rules() == before
@@ -173,6 +173,7 @@ def test_while_the_api_is_away_the_rules_stay_and_afterwards_they_follow_again(
         proxy.tell("up")
         proxy.tell("apply", slice_of("web", "10.244.2.9"))
         proxy.until(lambda: "10.244.2.9" in proxy.rules(), "the change after the API came back", 30)
+        proxy.until(lambda: proxy.descriptors() == opened, f"as many open as before: {opened}", 30)
 
 
 @pytest.mark.parametrize("mode", LONG)
@@ -187,7 +188,7 @@ def test_a_thousand_endpoints_flap_and_nothing_is_left_of_it(start: Start, mode:
     with start(mode) as proxy:
         proxy.tell("apply", web(), web("two", "10.96.0.11"), slice_of("two", "10.244.2.8"))
         proxy.until(lambda: "10.244.2.8" in proxy.rules(), "the rules of two")
-        few = proxy.rules()
+        few, opened = proxy.rules(), proxy.descriptors()
         for ready in (True, False, True, False):
             proxy.tell("apply", *slices(ready))
         proxy.tell("apply", *slices(True))
@@ -197,6 +198,7 @@ def test_a_thousand_endpoints_flap_and_nothing_is_left_of_it(start: Start, mode:
         )
         proxy.tell("delete", *slices(True))
         proxy.until(lambda: proxy.rules() == few, "nothing but what there was before", 60)
+        proxy.until(lambda: proxy.descriptors() == opened, f"as many open as before: {opened}")
 
 
 LEGACY = 'exec "$(dirname "$REAL")/xtables-legacy-multi" "$(basename "$0")" "$@"'

@@ -90,7 +90,7 @@ def test_comments_are_no_targets() -> None:
 
 
 class Narrow(Iptables):
-    """Takes no transaction of more than 300 lines."""
+    """Takes no transaction that is not narrow."""
 
     async def __call__(self, argv: tuple[str, ...], *, input: str | None = None, **more: Any) -> Completed:
         if input and max(map(len, blocks(input))) > NARROW.lines:

@@ -9,7 +9,7 @@ import pytest
 from labs.proxy.nftables.apply import Program
 from labs.proxy.nftables.fake import Nft
 from labs.proxy.nftables.objects import Chain, Element, Set, Table
-from labs.proxy.nftables.transaction import creation
+from labs.proxy.nftables.transaction import LARGEST, NARROW, creation, text
 from vm.command import Completed
 from vm.errors import CommandFailed
 
@@ -116,3 +116,32 @@ async def test_what_the_fake_prints_is_what_was_written() -> None:
     found = await kernel.list()
     assert (found.sets, found.elements) == (whole.sets, whole.elements)
     assert found.chains == {name: Chain(None, chain.base) for name, chain in whole.chains.items()}
+
+
+async def test_what_is_too_long_for_the_kernel_is_sent_in_smaller_transactions_from_there_on() -> None:
+    """Two transactions of our own size; the kernel takes the first and not the second."""
+    chains = {f"service-{number}": Chain(("accept",)) for number in range(LARGEST // 2)}
+    change = creation(Table(), Table(chains, {}, {}))
+    sent: list[str] = []
+
+    async def run(argv: tuple[str, ...], *, input: str | None = None, **_: Any) -> Completed:
+        lines = (input or "").splitlines()
+        if sent and len(lines) > NARROW:
+            raise CommandFailed(argv, 1, "netlink: Error: Could not process rule: Message too long")
+        sent.extend(lines)
+        return Completed(argv, 0, "", "")
+
+    program = Program("ip", run)
+    await program.apply(change)
+    assert sent == text(change.operations, "ip").splitlines()
+    sent.clear()
+    await program.apply(change)
+    assert sent == text(change.operations, "ip").splitlines()
+
+
+async def test_one_operation_that_the_kernel_refuses_as_too_long_is_an_error() -> None:
+    async def run(argv: tuple[str, ...], **_: Any) -> Completed:
+        raise CommandFailed(argv, 1, "Message too long")
+
+    with pytest.raises(CommandFailed, match="Message too long"):
+        await Program("ip", run).apply(creation(Table(), Table({"services": Chain(("accept",))}, {}, {})))

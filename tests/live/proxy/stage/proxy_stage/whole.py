@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ class Whole:
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.api: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def tell(self, what: str, *objects: Object) -> None:
         """Have the API server do it."""
@@ -77,6 +79,12 @@ class Whole:
             if time.monotonic() > deadline:
                 pytest.fail(f"not within {seconds:g} s: {why}\n{self.log()[-4000:]}\n{self.rules()[-3000:]}")
             time.sleep(0.05)
+
+    def descriptors(self) -> Counter[str]:
+        """What kube-proxy has open, by kind: sockets, pipes, files."""
+        assert self.process
+        opened = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return Counter(os.readlink(each).partition(":")[0] for each in opened)
 
     def log(self) -> str:
         """What kube-proxy has said."""
@@ -133,7 +141,7 @@ def _running(made: Whole, kubeconfig: str) -> Iterator[None]:
     path = f"PATH={made.programs}:{os.environ['PATH']}"
     argv = ("env", path, sys.executable, "-P", "-m", "labs.proxy", f"--config={made.folder / 'config'}")
     with (made.folder / "log").open("w") as log:
-        process = subprocess.Popen(made.world.argv(*argv), stdout=log, stderr=log)
+        process = made.process = subprocess.Popen(made.world.argv(*argv), stdout=log, stderr=log)
         try:
             yield
         finally:

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 Object = dict[str, Any]
 SECONDS = 60 * PATIENCE
 CONFIG = {"clusterCIDR": "10.244.0.0/16"}
+ORDINARY = "nobody"
 NODE = {"name": "worker-1", "address": "192.168.56.11", "zone": "zone-a"}
 
 
@@ -39,8 +40,9 @@ def node_facts(family: str) -> Object:
 class World:
     """The namespaces, by commands run in them."""
 
-    def __init__(self, holder: int) -> None:
-        self._enter = ["nsenter", "--preserve-credentials", *user(), "-m", "-n", "-t", str(holder)]
+    def __init__(self, holder: int, account: Sequence[str] = ()) -> None:
+        enter = ["nsenter", "--preserve-credentials", *user(account), "-m", "-n", "-t", str(holder)]
+        self._enter = [*account, *enter]
 
     def argv(self, *argv: str, at: str = "") -> list[str]:
         inside = ["ip", "netns", "exec", at] if at else []
@@ -135,9 +137,22 @@ def needs(world: World, mode: str) -> None:
         pytest.skip(f"mode {mode}: `{' '.join(NEEDS[mode])}` does not work on this kernel or for this user")
 
 
-def user() -> list[str]:
+def user(account: Sequence[str]) -> list[str]:
     """Ordinary users enter their user namespace first."""
-    return [] if os.geteuid() == 0 else ["-U"]
+    return ["-U"] if account or os.geteuid() != 0 else []
+
+
+def ordinary() -> tuple[str, ...]:
+    """The words that make a command an ordinary user's; skips the test if there is none who can run ours."""
+    if os.geteuid() != 0:
+        return ()
+    words = ("runuser", "-u", ORDINARY, "--")
+    done = subprocess.run(
+        [*words, sys.executable, "-P", "-c", "import labs"], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"the user {ORDINARY} cannot read this checkout or its Python")
+    return words
 
 
 @contextmanager
@@ -162,13 +177,20 @@ def wait_for(process: subprocess.Popen[str], word: str) -> None:
 
 
 @contextmanager
-def namespaces() -> Iterator[World]:
+def namespaces(account: Sequence[str] = ()) -> Iterator[World]:
     """An empty node: a holder process keeps its namespaces; they go away with it."""
-    mine = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    holder = ["unshare", *mine, "--net", "--mount", "sh", "-c", "echo ready; exec cat"]
+    mine = ["--user", "--map-root-user"] if account or os.geteuid() != 0 else []
+    holder = [*account, "unshare", *mine, "--net", "--mount", "sh", "-c", "echo ready; exec cat"]
     with started(holder) as process:
         wait_for(process, "ready")
-        yield World(process.pid)
+        yield World(_holder(process.pid), account)
+
+
+def _holder(pid: int) -> int:
+    """The process that keeps the namespaces: runuser has it as its child."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    named = Path(f"/proc/{pid}/comm").read_text().strip() == "runuser"
+    return int(children[0]) if named else pid
 
 
 @contextmanager
