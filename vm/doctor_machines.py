@@ -142,6 +142,8 @@ def box(place: Path | None = None) -> Found:
         return True, f"none was built: `lab up` takes {vagrant_settings.CATALOGUE.get(wanted, 'none')}"
     if built.architecture != wanted:
         return False, f"{built.archive} is for {built.architecture}, this host is {wanted}"
+    if not built.current:
+        return False, f"{built.archive} of {built.made} is older than this lab"
     return True, f"{built.archive}, made {built.made}"
 
 

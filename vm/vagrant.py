@@ -58,6 +58,8 @@ class Vagrant:
         box = store.find()
         found = kvm.remembered()
         report(found.found)
+        if box and not box.current:
+            report(f"the box of {box.made} is older than this lab: `lab box build` makes a new one")
         network, taken = fabric.free(fabric.addresses())
         if taken:
             report(f"the machines' network is {network}: {taken} has the usual one")

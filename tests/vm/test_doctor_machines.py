@@ -67,11 +67,17 @@ def test_a_taken_network_is_told_with_who_has_it_and_what_is_taken_instead() -> 
     assert "this lab's machines" in doctor_machines.network(SETTINGS, {})[1]
 
 
-def test_a_box_for_another_architecture_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_box_of_another_version_or_architecture_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Box(tmp_path, "kube-proxy-lab-x", "amd64", "6.1", "2026-01-01T00:00:00Z")
     for file in (made.archive, made.key):
         file.touch()
     made.describe()
+    assert doctor_machines.box(tmp_path) == (
+        False,
+        f"{made.archive} of 2026-01-01T00:00:00Z is older than this lab",
+    )
     monkeypatch.setattr(store, "architecture", lambda: "arm64")
     ok, found = doctor_machines.box(tmp_path)
     assert not ok

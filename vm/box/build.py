@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import secrets
@@ -71,10 +72,11 @@ def build(place: Path, report: Callable[[str], object], *, mirror: str = "") -> 
         made_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         name = f"kube-proxy-lab-{rootfs.SUITE}-{architecture}-{secrets.token_hex(4)}"
         kernel = (out / "version").read_text(encoding="ascii").strip()
-        Box(made, name, architecture, kernel, made_at).describe()
+        box = Box(made, name, architecture, kernel, made_at, store.contents())
+        box.describe()
         store.replace(place, made)
     report("disk image and box")
-    return Box(place, name, architecture, kernel, made_at)
+    return dataclasses.replace(box, folder=place)
 
 
 def cmdline(architecture: str) -> str:

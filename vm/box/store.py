@@ -6,6 +6,7 @@ folder that has one is whole.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import shutil
@@ -15,6 +16,9 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 DESCRIPTION = "box.json"
+HERE = Path(__file__).parent
+SOURCES = ("rootfs.py", "customize.sh", "init", "guest", "rootfs", "../packages.txt")
+"""All that decides what is in a box, by their paths here."""
 ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 """Debian's names by those that Linux, Windows and macOS give."""
 
@@ -28,6 +32,12 @@ class Box:
     architecture: str
     kernel: str
     made: str
+    contents: str = ""
+
+    @property
+    def current(self) -> bool:
+        """Whether it is what would be built today; if not, it may lack programs that the lab wants."""
+        return self.contents == contents()
 
     @property
     def archive(self) -> Path:
@@ -66,10 +76,21 @@ def find(place: Path | None = None) -> Box | None:
     return box if box.archive.exists() and box.key.exists() else None
 
 
+def contents() -> str:
+    """A mark of all that a box is made of, another for each change."""
+    mark = hashlib.sha256()
+    for source in SOURCES:
+        path = HERE / source
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                mark.update(file.read_bytes())
+    return mark.hexdigest()[:16]
+
+
 def replace(place: Path, made: Path) -> None:
     """Put the folder `made` where the box is; whoever is interrupted here has no box, never half of one."""
     if place.exists():
-        (place / DESCRIPTION).unlink(missing_ok=True)
+        (place / DESCRIPTION).unlink(missing_ok=True)  # first: without it there is no box
         shutil.rmtree(place)
     made.rename(place)
 

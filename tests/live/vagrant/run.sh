@@ -36,7 +36,7 @@ packages() {
 }
 
 box() {
-    if .venv/bin/python -P -c 'import sys; from vm.box import store; sys.exit(not store.find())'; then
+    if .venv/bin/python -P -c 'import sys; from vm.box import store; box = store.find(); sys.exit(not (box and box.current))'; then
         echo "there is one"
     else
         .venv/bin/lab box build

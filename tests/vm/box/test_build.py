@@ -48,6 +48,7 @@ def test_a_built_box_is_found_and_holds_what_vagrant_takes(quick: None, tmp_path
     made = build.build(place, lambda step: None)
     assert store.find(place) == made
     assert made.kernel == "6.1.0-test"
+    assert made.current
     assert made.key.stat().st_mode & 0o777 == 0o600
     with tarfile.open(made.archive) as archive:
         assert sorted(archive.getnames()) == [
