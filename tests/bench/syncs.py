@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import random
 import statistics
 import subprocess
 import time
@@ -172,21 +173,24 @@ def load(given: Loads) -> None:
 
 
 def whole(given: Loads) -> tuple[tuple[str, ...], str]:
-    """One load out of several: with iptables each table once, with nft all lines in one file."""
-    argv, lines = given[0][0], "".join(text for _, text in given).splitlines()
+    """One load out of several: with iptables each table once, with nft all lines in one file.
+
+    As kube-proxy writes it, chains are declared in the order of its Services, which is that of their hashes.
+    """
+    argv, text = given[0][0], "".join(text for _, text in given)
+    if not text.startswith("*"):
+        return argv, text
     tables: dict[str, list[str]] = {}
-    current: list[str] = tables.setdefault("", [])
-    for line in lines:
+    for line in text.splitlines():
         if line.startswith("*"):
             current = tables.setdefault(line, [])
         elif line != "COMMIT":
             current.append(line)
-    sections = (
-        ("\n".join((name, *found, "COMMIT")) if name else "\n".join(found))
-        for name, found in tables.items()
-        if found
-    )
-    return argv, "\n".join(sections) + "\n"
+    for lines in tables.values():
+        chains = [line for line in lines if line.startswith(":")]
+        random.Random(1).shuffle(chains)
+        lines[:] = [*chains, *(line for line in lines if not line.startswith(":"))]
+    return argv, "".join("\n".join((name, *lines, "COMMIT", "")) for name, lines in tables.items())
 
 
 def bare(loads: Loads) -> float:

@@ -82,9 +82,10 @@ class Kernel:
             raise RestoreFailed(explain(done, text))
 
     async def _text(self, write: Write) -> str:
-        """A transaction a table, or several where one would be slow or too long."""
-        whole = len(write) <= self._size.lines or (await self.variant()).legacy
-        return write.text() if whole else cut(write, self._size)
+        """A transaction a table; what is large goes in the way that this variant is quickest with."""
+        if len(write) <= self._size.lines:
+            return write.text()
+        return write.text(falling=True) if (await self.variant()).legacy else cut(write, self._size)
 
     async def _feed(self, text: str) -> Completed:
         argv = (f"{self.program}-restore", *(await self.variant()).wait, "--noflush", "--counters")

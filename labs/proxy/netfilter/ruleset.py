@@ -59,15 +59,20 @@ class Write:
         chains = [rules for table in self.chains.tables.values() for rules in table.values()]
         return len(chains) + sum(map(len, chains)) + sum(map(len, parts)) + sum(map(len, self.stale.values()))
 
-    def text(self) -> str:
-        """The input of ``iptables-restore --noflush --counters``."""
-        lines = [line for table in TABLES for line in self._table(table)]
+    def text(self, *, falling: bool = False) -> str:
+        """The input of ``iptables-restore --noflush --counters``.
+
+        ``falling``: chains declared from Z to A. The legacy iptables keeps them sorted in a list and looks
+        for each one's place from its beginning; 30,000 in any other order cost it twice the time.
+        """
+        lines = [line for table in TABLES for line in self._table(table, falling)]
         return "\n".join((*lines, "")) if lines else ""
 
-    def _table(self, table: str) -> list[str]:
+    def _table(self, table: str, falling: bool) -> list[str]:
         chains, stale = self.chains[table], self.stale.get(table, ())
+        declared = sorted((*chains, *stale), reverse=True) if falling else (*chains, *stale)
         body = [
-            *(f":{chain} - [0:0]" for chain in (*chains, *stale)),
+            *(f":{chain} - [0:0]" for chain in declared),
             *(f"-D {rule}" for rule in self.unjumps.get(table, ())),
             *(f"-A {chain} {rule}" for chain, rules in chains.items() for rule in rules),
             *(f"-I {rule}" for rule in self.jumps.get(table, ())),

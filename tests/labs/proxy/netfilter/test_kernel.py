@@ -64,3 +64,21 @@ async def test_a_refused_restore_raises(kernel: Any) -> None:
         await Kernel(Family.IPV4, kernel).restore(
             Write(Ruleset({"filter": {"A": ("-j DROP",)}, "nat": {}, "mangle": {}}))
         )
+
+
+async def test_the_legacy_variant_gets_a_large_write_at_once_with_its_chains_from_z_to_a(kernel: Any) -> None:
+    async def legacy(argv: tuple[str, ...], **more: Any) -> Completed:
+        if "--version" in argv:
+            return Completed(argv, 0, "iptables v1.8.9 (legacy)", "")
+        answer: Completed = await kernel(argv, **more)
+        return answer
+
+    chains = {f"KUBE-SEP-{(number * 7) % 1001:04}": ("-j RETURN",) for number in range(1001)}
+    await Kernel(Family.IPV4, legacy).restore(Write(Ruleset({"filter": {}, "nat": chains, "mangle": {}})))
+
+    (payload,) = kernel.payloads
+    declared = [line for line in payload.splitlines() if line.startswith(":")]
+    assert declared == sorted(declared, reverse=True)
+    assert len(declared) == 1001
+    assert payload.count("COMMIT") == 1
+    assert kernel.tables["nat"].keys() >= chains.keys()
