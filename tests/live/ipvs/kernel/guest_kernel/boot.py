@@ -19,7 +19,11 @@ from guest_kernel.parts import PATH, Kernel, run
 MODULES = ("virtio_pci", "virtio_rng", "9pnet_virtio", "9p")
 """What it takes to see this machine's files; the rest the kernel finds there."""
 
+TIED = ("setpriv", "--pdeathsig", "KILL")
+"""In front of a command: it ends when who started it does, however that ended."""
+
 QEMU = (
+    *TIED,
     *("nice", "-n", "5"),  # tests that run beside it measure times; those in it are patient
     *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
     *("-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "qemu64"),

@@ -22,7 +22,7 @@ Report = dict[str, Any]
 SCRIPT = """
 modprobe() {{ /run/modprobe "$@"; }}
 modprobe --all ip_vs ip_vs_rr
-export PATIENCE=6 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
+export PATIENCE=6 LAB_SLOW=10 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={plugin}
 cd {project}
 {command} >{folder}/output 2>&1
 echo $? >{folder}/code
