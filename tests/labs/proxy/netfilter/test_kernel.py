@@ -73,7 +73,7 @@ async def test_the_legacy_variant_gets_a_large_write_at_once_with_its_chains_fro
         answer: Completed = await kernel(argv, **more)
         return answer
 
-    chains = {f"KUBE-SEP-{(number * 7) % 1001:04}": ("-j RETURN",) for number in range(1001)}
+    chains = {f"KUBE-SEP-{(number * 10) % 1001:04}": ("-j RETURN",) for number in range(1001)}
     await Kernel(Family.IPV4, legacy).restore(Write(Ruleset({"filter": {}, "nat": chains, "mangle": {}})))
 
     (payload,) = kernel.payloads
