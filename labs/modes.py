@@ -68,7 +68,7 @@ def of_nodes(running: Inventory, names: Sequence[str] = ()) -> tuple[tuple[str, 
 def reported(machine: Machine) -> str:
     """What /proxyMode answers there."""
     done = machine.run(
-        ["curl", "--silent", "--max-time", "2", "http://127.0.0.1:10249/proxyMode"], check=False
+        ["curl", "--silent", "--max-time", "5", "http://127.0.0.1:10249/proxyMode"], check=False
     )
     return done.stdout.strip() or "no answer"
 
