@@ -103,9 +103,18 @@ def _copy(output: IO[bytes], decoder: codecs.IncrementalDecoder, write: Callable
 
 def _forward_until_ended(process: subprocess.Popen[bytes], wrapped: bool) -> None:
     while process.poll() is None:
-        received = signal.sigwaitinfo({*FORWARDED, signal.SIGCHLD})
-        if received.si_signo != signal.SIGCHLD and received.si_code != SI_KERNEL:
-            _forward(process, received.si_signo, wrapped)
+        signum = _sent({*FORWARDED, signal.SIGCHLD})
+        if signum not in (0, signal.SIGCHLD):
+            _forward(process, signum, wrapped)
+
+
+def _sent(signals: set[signal.Signals]) -> int:
+    """The next signal; 0 for one that the terminal has sent to the command as well."""
+    if not hasattr(signal, "sigwaitinfo"):  # macOS does not say who sent it; there the terminal is likelier
+        received = signal.sigwait(signals)
+        return 0 if received in TERMINAL else received
+    told = signal.sigwaitinfo(signals)
+    return 0 if told.si_code == SI_KERNEL and told.si_signo != signal.SIGCHLD else told.si_signo
 
 
 def _forward(process: subprocess.Popen[bytes], signum: int, wrapped: bool) -> None:

@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
+from typing import IO
 
 from vm.errors import CommandNotFound
 
@@ -33,14 +35,17 @@ def stdin(text: str | None) -> Iterator[int]:
     if text is None:
         yield subprocess.DEVNULL
         return
-    file = os.memfd_create("stdin")
-    try:
-        with open(file, "wb", closefd=False) as writer:
-            writer.write(text.encode("utf-8", "surrogateescape"))
-        os.lseek(file, 0, os.SEEK_SET)
-        yield file
-    finally:
-        os.close(file)
+    with _file() as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.seek(0)
+        yield file.fileno()
+
+
+def _file() -> IO[bytes]:
+    """Only Linux has files in memory; `lab` also runs on macOS, where it enters virtual machines."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("stdin"), "w+b")
+    return tempfile.TemporaryFile("w+b", buffering=0)
 
 
 def kill_group(pid: int) -> None:

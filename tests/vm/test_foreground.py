@@ -71,6 +71,14 @@ def test_signals_are_passed_on_to_the_command(tmp_path: Path, signum: signal.Sig
     assert (done.stdout, done.returncode) == (f"got {name}\n", 9)
 
 
+def test_a_host_without_linuxs_own_calls_runs_commands_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS, where `lab` enters virtual machines: no files in memory, and no word of who sent a signal."""
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.delattr(signal, "sigwaitinfo")
+    assert command.run(["cat"], input="two\nlines\n").stdout == "two\nlines\n"
+    assert command.passthrough(["sh", "-c", "trap 'exit 7' USR1; kill -USR1 $PPID; sleep 9 & wait"]) == 7
+
+
 def test_a_replaced_process_is_the_command() -> None:
     script = "from vm import foreground; foreground.replace(['echo', 'it is me'], {'PATH': '/usr/bin:/bin'})"
     assert command.run([sys.executable, "-P", "-c", script]).stdout == "it is me\n"
