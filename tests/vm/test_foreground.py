@@ -76,7 +76,12 @@ def test_a_host_without_linuxs_own_calls_runs_commands_all_the_same(monkeypatch:
     monkeypatch.delattr(os, "memfd_create")
     monkeypatch.delattr(signal, "sigwaitinfo")
     assert command.run(["cat"], input="two\nlines\n").stdout == "two\nlines\n"
-    assert command.passthrough(["sh", "-c", "trap 'exit 7' USR1; kill -USR1 $PPID; sleep 9 & wait"]) == 7
+    assert (
+        command.passthrough(
+            ["sh", "-c", "trap 'exit 7' USR1; kill -USR1 $PPID; while :; do sleep 0.01; done"]
+        )
+        == 7
+    )
 
 
 def test_a_replaced_process_is_the_command() -> None:
