@@ -32,7 +32,7 @@ OPTIONS = (
     "--LabApp.custom_css=True",
 )
 STYLE = "/* Rules and tables are as wide as in a terminal: scroll, do not wrap. */\n"
-STYLE += ".jp-RenderedText pre { white-space: pre; overflow-x: auto; }\n"
+STYLE += ".jp-OutputArea-output.jp-RenderedText pre { white-space: pre; overflow-x: auto; }\n"
 # Not as an extension: the lesson's own `%load_ext labs.notebook` would then say that it is loaded already.
 LOADED = "__import__('labs.notebook').notebook.load_ipython_extension(get_ipython())"
 SETTINGS = {

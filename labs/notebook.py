@@ -71,7 +71,7 @@ class Lesson:
 
     def hint(self, task: str = "") -> None:
         """Show the next hint of a task; without one, of the first that has not passed."""
-        say(laboratory().hint(self.chosen(), task))
+        show(laboratory().hint(self.chosen(), task))
 
     def choose(self, line: str) -> None:
         """`%lab N`: say which lab this notebook is about."""
@@ -91,9 +91,7 @@ class Lesson:
 
 def course() -> None:
     """Show the labs and how far you are."""
-    from IPython.display import Markdown, display
-
-    display(Markdown(laboratory().course_page()))
+    show(laboratory().course_page())
 
 
 def on(line: str, cell: str) -> None:
@@ -203,6 +201,15 @@ def told(
     lines = [f"lab: {error}", *([f"  → {cure}"] if cure else [])]
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+def show(markdown: str) -> None:
+    """Show prose that wraps, where a terminal's text would not."""
+    from IPython.display import display
+
+    from labs.results import Prose
+
+    display(Prose(markdown))
 
 
 def write(text: str) -> None:

@@ -6,6 +6,7 @@ pass what was expected, what was found, and what to do next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -14,6 +15,7 @@ from checker.report import CheckResult, Record, TaskResult
 from labs.show import Look
 
 COLOURS = {"✓": "success", "✗": "error", "–": "warn", "!": "warn"}
+CODE = re.compile(r"`([^`]+)`")
 CELL = 'style="text-align: left; vertical-align: top"'
 
 
@@ -40,6 +42,19 @@ class Result:
         return html(self.record)
 
 
+class Prose:
+    """Markdown that Jupyter sets as such, and everything else shows as it is written."""
+
+    def __init__(self, markdown: str) -> None:
+        self.markdown = markdown
+
+    def __repr__(self) -> str:
+        return self.markdown
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
 def html(record: Record) -> str:
     """One table, without scripts or classes: it looks the same in JupyterLab, VS Code and a saved page."""
     head = f"<caption><b>lab {record.lab}: {escape(record.title)}</b></caption>"
@@ -52,9 +67,14 @@ def html(record: Record) -> str:
 def _task(task: TaskResult) -> Iterator[str]:
     yield f"<tr><th {CELL} colspan=2>{escape(task.title)}</th><th>{task.points} of {task.of}</th></tr>"
     for check, explanation in report.explained(task):
-        why = "".join(f"<br><i>{label}:</i> {escape(each)}" for label, each in explanation)
-        said = f"{escape(check.sentence)}{why}"
+        why = "".join(f"<br><i>{label}:</i> {_code(each)}" for label, each in explanation)
+        said = f"{_code(check.sentence)}{why}"
         yield f"<tr><td>{_mark(check)}</td><td {CELL}>{said}</td><td>{check.points} of {check.of}</td></tr>"
+
+
+def _code(text: str) -> str:
+    """A text with what stands between backticks set as code."""
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _mark(check: CheckResult) -> str:

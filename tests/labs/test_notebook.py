@@ -100,7 +100,9 @@ def shown(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
 
 def text(outputs: list[Output]) -> str:
-    return "".join(each.get("text", "") for each in outputs)
+    """What is printed; prose comes as Markdown, which a terminal would show as it is."""
+    said = (each.get("text") or each.get("data", {}).get("text/markdown", "") for each in outputs)
+    return "".join(each if each.endswith("\n") else f"{each}\n" for each in said if each)
 
 
 def failure(outputs: list[Output]) -> str:
@@ -126,7 +128,7 @@ def test_a_cell_on_the_host_has_the_labs_kubectl_and_kubeconfig(shown: Shown, ho
 
 def test_an_answer_a_hint_and_a_check_are_those_of_the_folders_lab(shown: Shown) -> None:
     assert text(shown["calls"]) == "lab 3: mode is ['iptables']\nhint 3 mode\n"
-    (table,) = [each["data"] for each in shown["calls"] if each["output_type"] == "display_data"]
+    (table,) = [each["data"] for each in shown["calls"] if "text/html" in each.get("data", {})]
     assert "<table>" in table["text/html"]
     assert "✓ The mode is named" in table["text/plain"]
 

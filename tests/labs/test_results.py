@@ -87,3 +87,8 @@ def test_a_terminal_gets_the_graders_words_with_coloured_marks() -> None:
 
 def test_what_is_said_of_several_checks_in_a_row_is_said_once() -> None:
     assert results.html(record(FAILED, FAILED, FAILED)).count("look at the ConfigMap") == 1
+
+
+def test_what_stands_between_backticks_is_code_and_stays_text() -> None:
+    found = results.html(record(check(Outcome.FAILED, found="`<b>17</b>`, which is none")))
+    assert "<code>&lt;b&gt;17&lt;/b&gt;</code>, which is none" in found
