@@ -57,6 +57,8 @@ class Commands(Iptables):
             del self.sets[name]
 
     def _ip(self, argv: tuple[str, ...], text: str) -> tuple[int, str, str]:
+        if NAME not in self.links and ("del" in argv or argv[-1] == NAME):
+            return 1, "", f'Device "{NAME}" does not exist.'
         if "-batch" in argv:
             for line in text.splitlines():
                 self._address(line.split(" "))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from labs.proxy.ipvs.fake_commands import Commands
 from labs.proxy.ipvs.link import NAME, Addresses, Dummy, reachable
 from labs.proxy.state import Family
+from vm.command import Completed
 
 SHOWN = """\
 1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
@@ -58,4 +61,20 @@ async def test_the_link_stays_while_the_other_family_has_addresses_on_it() -> No
     await links[Family.IPV4].remove()
     assert commands.links[NAME] == ["fd00:96::10/128"]
     await links[Family.IPV6].remove()
+    assert NAME not in commands.links
+
+
+async def test_the_other_family_may_be_faster_at_removing_it() -> None:
+    """Both proxiers clean up at the same time, after the first sync of another mode."""
+
+    class Faster(Commands):
+        async def __call__(self, argv: tuple[str, ...], **how: Any) -> Completed:
+            if argv[-1] == NAME:
+                self.links.pop(NAME, None)
+            return await super().__call__(argv, **how)
+
+    commands = Faster()
+    link = Dummy(Family.IPV4, commands)
+    await link.create()
+    await link.remove()
     assert NAME not in commands.links
