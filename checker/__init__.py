@@ -5,6 +5,7 @@ reaches the learner, is told in ``checker/README.md``.
 """
 
 from checker.answers import Answers
+from checker.balancer import Balancer
 from checker.checks import check
 from checker.cluster import Cluster
 from checker.errors import Broken
@@ -18,6 +19,7 @@ from checker.variant import Variant
 
 __all__ = [
     "Answers",
+    "Balancer",
     "Broken",
     "Cluster",
     "Ipvs",

@@ -22,6 +22,7 @@ PATHS = {
     "deployments": "/apis/apps/v1/deployments",
     "daemonsets": "/apis/apps/v1/daemonsets",
     "configmaps": "/api/v1/configmaps",
+    "ingresses": "/apis/networking.k8s.io/v1/ingresses",
 }
 SECONDS = 20.0
 

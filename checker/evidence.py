@@ -21,7 +21,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reading:
-    """What one node said: `texts` by the names in `checker.gather.READINGS`, or why it could not be read."""
+    """What one machine said: `texts` by the names in `checker.gather`, or why it could not be read."""
 
     name: str
     role: str = "worker"
@@ -33,12 +33,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The API's objects by their plural name, and each node's reading."""
+    """The API's objects by their plural name, each node's reading, and the balancer's while it is needed."""
 
     taken: str
     objects: Mapping[str, list[Object]] = field(default_factory=dict)
     nodes: tuple[Reading, ...] = ()
     client: str = "192.168.56.200"
+    balancer: Reading | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, with the schema's number."""
@@ -53,7 +54,8 @@ class Evidence:
             )
         try:
             nodes = tuple(Reading(**node) for node in value["nodes"])
-            return cls(value["taken"], dict(value["objects"]), nodes, value["client"])
+            balancer = Reading(**value["balancer"]) if value.get("balancer") else None
+            return cls(value["taken"], dict(value["objects"]), nodes, value["client"], balancer)
         except (KeyError, TypeError) as error:
             raise LabInvalid(f"this is no evidence: {error}") from error
 

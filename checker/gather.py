@@ -7,12 +7,13 @@ that cannot be read spoils its own reading only: a check that does not look at i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from checker import api
 from checker.errors import Broken
-from checker.evidence import Evidence, Reading, now
+from checker.evidence import Evidence, Object, Reading, now
 from vm import inventory
 from vm.errors import MachineError
 from vm.inventory import Inventory
@@ -33,8 +34,12 @@ READINGS = {
     "links": f"{IPVS} && ip -br -4 addr",
     "sets": f"{IPVS} && ipset save",
 }
+# What is read on the balancer, and only while an Ingress gives it something to do.
+FROM_BALANCER = {
+    "configuration": "cat /run/haproxy/haproxy.cfg",
+    "statistics": "curl -s -m 2 'http://127.0.0.1:8404/;csv'",
+}
 MARK = "==> kube-proxy-lab reads"
-SCRIPT = "\n".join(f"echo '{MARK} {name}'; {command} 2>/dev/null; echo" for name, command in READINGS.items())
 SECONDS = 60.0  # an emulated machine takes ten times as long
 
 
@@ -63,15 +68,22 @@ def snapshot(cluster: Inventory) -> Evidence:
     with ThreadPoolExecutor(max_workers=min(len(nodes), 16) + 1) as pool:
         readings = [pool.submit(read, cluster, node) for node in nodes]
         objects = api.objects(Path(cluster.kubeconfig))
-        clients = [node.address for node in cluster.plan.helpers if node.role == "client"]
-        return Evidence(taken, objects, tuple(each.result() for each in readings), (clients or [""])[0])
+        helpers = {node.role: node for node in cluster.plan.helpers}
+        client = helpers["client"].address if "client" in helpers else ""
+        balancer = _balancer(cluster, helpers.get("balancer"), objects)
+        return Evidence(taken, objects, tuple(each.result() for each in readings), client, balancer)
 
 
-def read(cluster: Inventory, node: Node) -> Reading:
-    """One node's reading."""
+def _balancer(cluster: Inventory, node: Node | None, objects: Mapping[str, list[Object]]) -> Reading | None:
+    """The balancer's reading; None while no Ingress needs it, so other labs do not wait for it."""
+    return read(cluster, node, FROM_BALANCER) if node and objects.get("ingresses") else None
+
+
+def read(cluster: Inventory, node: Node, commands: Mapping[str, str] = READINGS) -> Reading:
+    """One machine's reading."""
     about = (node.name, node.role, node.address, node.pod_cidr)
     try:
-        done = cluster.machine(node.name).run(["sh", "-c", SCRIPT], timeout=SECONDS)
+        done = cluster.machine(node.name).run(["sh", "-c", _script(commands)], timeout=SECONDS)
     except MachineError as error:
         return Reading(*about, problem=str(error))
     return Reading(*about, texts=sections(done.stdout))
@@ -85,7 +97,11 @@ def _recorded(path: Path) -> Evidence | None:
     return Evidence.from_json(found) if isinstance(found, dict) and "taken" in found else None
 
 
+def _script(commands: Mapping[str, str]) -> str:
+    return "\n".join(f"echo '{MARK} {name}'; {said} 2>/dev/null; echo" for name, said in commands.items())
+
+
 def sections(text: str) -> dict[str, str]:
-    """What each command of SCRIPT printed."""
+    """What each command printed."""
     parts = (part.partition("\n") for part in text.split(f"{MARK} ")[1:])
     return {name: said.removesuffix("\n") for name, _, said in parts}

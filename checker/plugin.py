@@ -14,6 +14,7 @@ import pytest
 
 from checker import checks, publish
 from checker.answers import Answers
+from checker.balancer import Balancer
 from checker.bench import Bench
 from checker.cluster import Cluster
 from checker.errors import CheckerError
@@ -134,6 +135,12 @@ def relays(nodes: Nodes) -> Relays:
 def ipvs(nodes: Nodes) -> Ipvs:
     """The kernel's virtual servers, mode ipvs."""
     return Ipvs(nodes)
+
+
+@pytest.fixture
+def balancer(pytestconfig: pytest.Config) -> Balancer:
+    """The load balancer in front of the cluster, and the Ingresses that it serves."""
+    return Balancer(pytestconfig.stash[BENCH].evidence)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any
 
 from checker import converge, forms
 from checker.answers import Answers
+from checker.balancer import Balancer
 from checker.checks import Check, facts, in_order
 from checker.cluster import Cluster
 from checker.errors import LabInvalid
@@ -89,5 +90,6 @@ class Trial:
             "rules": Rules(nodes, evidence.client),
             "relays": Relays(nodes),
             "ipvs": Ipvs(nodes),
+            "balancer": Balancer(evidence),
             "traffic": Traffic(nodes),
         }

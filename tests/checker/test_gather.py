@@ -100,6 +100,16 @@ def test_a_snapshot_is_the_world_of_one_moment(tmp_path, port):
     assert Evidence.from_json(json.loads(json.dumps(seen.to_json()))) == seen
 
 
+def test_the_balancer_is_read_only_while_there_is_an_ingress(tmp_path, port, monkeypatch):
+    world = inventory(tmp_path, port)
+    world.machines["balancer"] = machine("balancer", f"{MARK} configuration\nbackend x\n")
+    assert gather.snapshot(world).balancer is None
+    monkeypatch.setattr(Answers, "objects", {**Answers.objects, "ingresses": [{"metadata": {}}]})
+    seen = gather.snapshot(world)
+    assert (seen.balancer.address, seen.balancer.texts) == ("192.168.56.201", {"configuration": "backend x"})
+    assert Evidence.from_json(json.loads(json.dumps(seen.to_json()))) == seen
+
+
 def test_a_node_that_does_not_answer_spoils_its_own_reading_only(tmp_path, port):
     broken = CommandTimeout(("sh",), 20)
     nodes = {node.name: node for node in Nodes(gather.snapshot(inventory(tmp_path, port, worker_2=broken)))}
