@@ -13,6 +13,7 @@ from checker.evidence import Evidence, Object
 from checker.expectations import wrong
 
 SERVICE_NAME = "kubernetes.io/service-name"
+FAMILY = "IPv4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,10 @@ class Cluster:
         )
 
     def _slices(self, namespace: str, service: str) -> Sequence[Object]:
+        """Those of the family whose rules are read: a dual-stack Service has slices of the other, too."""
         every = self._of("endpointslices", namespace)
-        return [each for each in every if (each["metadata"].get("labels") or {}).get(SERVICE_NAME) == service]
+        own = [each for each in every if (each["metadata"].get("labels") or {}).get(SERVICE_NAME) == service]
+        return [each for each in own if each.get("addressType", FAMILY) == FAMILY]
 
 
 def _pod(pod: Object) -> Pod:

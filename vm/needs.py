@@ -60,8 +60,8 @@ DUAL_STACK_NEEDS = (
         "IPv6",
         "`lab up --dual-stack`: second addresses, routes",
         IPV6,
-        "ip link add v0 type veth peer name v1 && ip link set v0 up && "
-        "ip address add 2001:db8::1/64 dev v0 nodad && ip route add 2001:db8:1::/64 via 2001:db8::2 && "
+        "ip link add v6 type veth peer name v7 && ip link set v6 up && "
+        "ip address add 2001:db8::1/64 dev v6 nodad && ip route add 2001:db8:1::/64 via 2001:db8::2 && "
         "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
         (),
     ),

@@ -73,6 +73,15 @@ def test_listeners_are_told_by_the_whole_port():
     assert worker.listeners(808) == []
 
 
+def test_endpoints_are_those_of_the_family_whose_rules_are_read():
+    evidence = PAPER.evidence()
+    (four,) = evidence.objects["endpointslices"]
+    six = {**four, "addressType": "IPv6", "endpoints": [{"addresses": ["fd00:244:0:1::2"]}]}
+    evidence.objects["endpointslices"] = [six, {**four, "addressType": "IPv4"}]
+    found = Cluster(evidence).endpoints(SPACE, PAPER.service)
+    assert {each.at for each in found} == set(PAPER.endpoints)
+
+
 def test_the_service_and_its_endpoints():
     cluster = seen(PAPER.evidence())[0]
     service = cluster.service(SPACE, PAPER.service)

@@ -24,6 +24,8 @@ def test_this_host_runs_the_default_mode_and_is_left_as_it_was(tmp_path: Path) -
     before = host()
     seen = examine(tmp_path / "home")
     assert seen.lacks("iptables") == []
+    names = {need.name for need in KERNEL_NEEDS}
+    assert [(each.name, each.found) for each in seen.findings if each.name in names and not each.ok] == []
     assert host() == before
     assert list(tmp_path.iterdir()) == []
 
