@@ -57,7 +57,10 @@ class ProxyHealth:
     @property
     def healthy(self) -> bool:
         """Whether no change waits for too long."""
-        return all(self._clock() - since < self._timeout for since in self._waiting.values())
+        return all(map(self._keeps_up, self._waiting))
+
+    def _keeps_up(self, family: Family) -> bool:
+        return self._clock() - self._waiting.get(family, self._clock()) < self._timeout
 
     @property
     def checks(self) -> Mapping[int, ServiceCheck]:
@@ -78,11 +81,18 @@ class ProxyHealth:
         return self._answer(self.healthy, {})
 
     def _answer(self, good: bool, more: dict[str, Any]) -> Answer:
-        last = max(self._synced.values(), default=None)
+        """A good answer is always updated just now, as it was before the families were told apart."""
+        now = self._clock()
+        last = now if good else max(self._synced.values(), default=None)
         body = {
             "lastUpdated": NEVER if last is None else _time(last),
-            "currentTime": _time(self._clock()),
+            "currentTime": _time(now),
             **more,
+            "healthy": self.healthy,
+            "status": {
+                family.value: {"lastUpdated": _time(when), "healthy": self._keeps_up(family)}
+                for family, when in self._synced.items()
+            },
         }
         return (200 if good else 503), body, {}
 

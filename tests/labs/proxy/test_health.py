@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ def health(clock: Clock) -> ProxyHealth:
 
 def test_a_proxy_that_has_nothing_to_do_is_healthy(health: ProxyHealth) -> None:
     code, body, _ = health.healthz()
-    assert (code, body["lastUpdated"], body["nodeEligible"]) == (200, NEVER, True)
+    assert (code, body["lastUpdated"], body["nodeEligible"]) == (200, body["currentTime"], True)
+    assert (body["healthy"], body["status"]) == (True, {})
 
 
 def test_a_change_that_waits_for_twice_the_period_is_unhealthy(health: ProxyHealth, clock: Clock) -> None:
@@ -44,9 +46,24 @@ def test_a_change_that_waits_for_twice_the_period_is_unhealthy(health: ProxyHeal
     assert health.healthz()[0] == 200
     clock.now += 0.2
     assert health.healthz()[0] == health.livez()[0] == 503
+    assert health.livez()[1]["lastUpdated"] == NEVER
     health.synced(EMPTY)
     assert health.healthz()[0] == 200
     assert health.healthz()[1]["lastUpdated"] == "1970-01-01T00:17:40.100000Z"
+
+
+def test_each_family_tells_its_own_health_and_time(health: ProxyHealth, clock: Clock) -> None:
+    health.synced(EMPTY)
+    health.synced(replace(EMPTY, family=Family.IPV6))
+    then = health.livez()[1]["currentTime"]
+    health.queued(Family.IPV6)
+    clock.now += 61
+    code, body, _ = health.livez()
+    assert (code, body["healthy"], body["lastUpdated"]) == (503, False, then)
+    assert body["status"] == {
+        "IPv4": {"lastUpdated": then, "healthy": True},
+        "IPv6": {"lastUpdated": then, "healthy": False},
+    }
 
 
 def test_one_family_that_hangs_is_enough(health: ProxyHealth, clock: Clock) -> None:

@@ -122,7 +122,7 @@ async def test_a_sync_is_told_to_health_and_metrics(made: Made, make_service: Ma
     made.proxier.service(None, make_service())
     assert made.metric('sync_proxy_rules_service_changes_pending{ip_family="IPv4"} 1.0')
     await made.proxier.sync()
-    assert not made.health.healthz()[1]["lastUpdated"].startswith("0001")
+    assert made.health.healthz()[1]["status"]["IPv4"]["healthy"]
     assert made.metric('sync_proxy_rules_service_changes_pending{ip_family="IPv4"} 0.0')
     assert made.metric('sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"} 3.0')
     assert made.metric('sync_full_proxy_rules_duration_seconds_count{ip_family="IPv4"} 1.0')
