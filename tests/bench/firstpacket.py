@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import isolation
 from figures import Row
@@ -48,6 +49,7 @@ WAYS = {
     "iptables-nft": ("iptables", "nft"),
     "nftables": ("nftables", "nft"),
     "userspace": ("userspace", "nft"),
+    "ipvs": ("ipvs", "nft"),
 }
 """Way → the proxy's mode, the variant of iptables."""
 STRAIGHT, THROUGH = "straight", "through"
@@ -166,16 +168,23 @@ def main(way: str, counts: tuple[int, ...] = COUNTS) -> None:
     """One mode, or, in the pod, its client, or the server."""
     logging.basicConfig(level=logging.ERROR)
     with network():
-        isolation.report(asyncio.run(measure(WAYS.get(way, (way, ""))[0], counts)))
+        isolation.report(asyncio.run(measure(WAYS[way][0], counts)))
 
 
 def measured() -> dict[str, dict[str, dict[str, float]]]:
     """Each way in turn."""
     found = {}
     for way, (_, variant) in WAYS.items():
+        if way == "ipvs" and not has_ip_vs():
+            continue
         with isolation.iptables(variant) as env:
             found[way] = isolation.isolated("firstpacket.py", way, env=env)
     return found
+
+
+def has_ip_vs() -> bool:
+    """Whether this kernel has it, and lets us. In an emulated guest times would be the emulator's."""
+    return os.geteuid() == 0 and Path("/proc/net/ip_vs").exists()
 
 
 def rows(found: dict[str, dict[str, dict[str, float]]]) -> Iterator[Row]:
@@ -185,6 +194,8 @@ def rows(found: dict[str, dict[str, dict[str, float]]]) -> Iterator[Row]:
         shares = " · ".join(f"{share:.1f}" for share in ratios(by_count))
         what = f"mode {way}, p50 with {' · '.join(by_count)} Services"
         yield Row(what, f"{times} µs: {shares} ×", "– (× without any rules)")
+    if "ipvs" not in found:
+        yield Row("mode ipvs", "not measured: this kernel has no ip_vs, or we are not root")
 
 
 def ratios(by_count: dict[str, dict[str, float]]) -> list[float]:
