@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from checker import answers, converge, gather, lab, moments, variant
+from checker import answers, converge, copies, forms, gather, lab, moments, variant
 from checker.checks import Check, facts, in_order
 from checker.errors import CheckerError
 from checker.evidence import Evidence, now
@@ -76,11 +77,18 @@ class Bench:
             found="; ".join(self.faults) or "it was not judged",
             next="please report this fault of the lab; it costs you nothing",
         )
-        results = [result(each, verdicts.get(each.name, fault)) for each in every]
+        results = [result(each, self._noted(each, verdicts.get(each.name, fault))) for each in every]
         tasks = (TaskResult(name, title, of_task(results, name)) for name, title in self.lab.tasks.items())
         seconds = round(time.monotonic() - self.began, 3)
         about = (self.lab.number, self.lab.slug, self.lab.title, self.variant.seed, now(), seconds)
         return Record(*about, tuple(task for task in tasks if task.checks), "; ".join(self.faults))
+
+    def _noted(self, check: Check, verdict: Verdict) -> Verdict:
+        """The verdict, with a note for the teacher where a wrong answer comes from another learner's lab."""
+        if verdict.outcome is not Outcome.FAILED or verdict.note:
+            return verdict
+        given = forms.words(self.answers.values.get(check.task))
+        return replace(verdict, note=copies.note(self.lab.names, self.variant, given))
 
 
 def wanted(every: Sequence[Check], task: str | None) -> list[Check]:
