@@ -113,3 +113,9 @@ def test_the_solution_has_a_section_for_every_task(lab):
     text = (lab.folder / "solution" / "solve.sh").read_text()
     sections = [line.split()[2].rstrip(":") for line in text.splitlines() if line.startswith("# --- ")]
     assert sections == [task.name for task in lab.tasks]
+
+
+def test_every_kind_of_answer_is_told_to_teachers():
+    rows = (course.content() / "README.md").read_text().splitlines()
+    told = {row.split("`")[1] for row in rows if row.startswith("| `")}
+    assert set(course.ANSWERS) - told == set()
