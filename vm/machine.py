@@ -49,6 +49,7 @@ class Reached(ABC):
 
     login: ClassVar[tuple[str, ...]] = ("bash", "-l")
     forks: ClassVar[bool] = False  # the words in front start a process that the command is a child of
+    patience: ClassVar[float] = 1.0  # a time-out is for this host; there it is so many times as long
 
     @abstractmethod
     def before(self, argv: Sequence[str], *, interactive: bool) -> list[str]:
@@ -65,7 +66,7 @@ class Reached(ABC):
         done = command.run(
             self.before(argv, interactive=False),
             input=input,
-            timeout=timeout,
+            timeout=timeout * self.patience,
             check=False,
             env=self.environment(),
         )

@@ -45,6 +45,7 @@ class VirtualMachine(Reached):
     namespace: str = ""
 
     login: ClassVar[tuple[str, ...]] = ("bash", "-l")
+    patience: ClassVar[float] = 10.0  # its processor may be emulated
 
     def before(self, argv: Sequence[str], *, interactive: bool) -> list[str]:
         """As root, by sudo: nobody logs in as root. ssh gets one line, for the shell on the other side."""

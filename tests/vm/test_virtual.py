@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vm import virtual
+from vm import command, virtual
+from vm.command import Completed
 from vm.virtual import VirtualMachine
 
 CONFIG = Path("/lab/vagrant/ssh_config")
@@ -27,6 +28,18 @@ def test_commands_are_roots_and_their_words_are_quoted_for_the_shell_over_there(
         *("ssh", "-F", str(CONFIG), "worker-1", "--"),
         "sudo -n -H -- echo 'a  b' '$x'",
     ]
+
+
+def test_a_command_has_ten_times_as_long_as_on_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def run(argv: list[str], *, timeout: float, **_: object) -> Completed:
+        limits.append(timeout)
+        return Completed(tuple(argv), 0, "", "")
+
+    monkeypatch.setattr(command, "run", run)
+    WORKER.run(["true"], timeout=3)
+    assert limits == [30]
 
 
 def test_a_helper_is_a_network_and_a_host_name_inside_of_the_control_plane() -> None:
