@@ -36,7 +36,7 @@ def first_packets(picture: str) -> Iterator[Row]:
 Given = argparse.Namespace
 PARTS: dict[str, tuple[str, Callable[[Given], Iterator[Row]]]] = {
     "lab": ("A lab of three nodes", lambda _: cluster.rows()),
-    "sync": ("From facts to the kernel", lambda given: syncs.rows(given.services)),
+    "sync": ("From facts to the kernel", lambda given: syncs.rows(given.services, given.changes)),
     "scale": ("The whole kube-proxy", lambda given: scale.rows(given.services)),
     "relay": ("The relay of mode userspace", lambda _: relay.rows()),
     "first-packet": ("The first answer of a new connection", lambda given: first_packets(given.picture)),
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--services", type=int, default=SERVICES, help="how many there are in a large cluster"
     )
+    parser.add_argument("--changes", type=int, default=15, help="how many single changes are timed")
     parser.add_argument("--picture", default="", help="where to write the first packets' plot, an SVG")
     given = parser.parse_args()
     unknown = [part for part in given.parts if part not in PARTS]

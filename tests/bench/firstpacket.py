@@ -52,6 +52,7 @@ WAYS = {
     "ipvs": ("ipvs", "nft"),
 }
 """Way → the proxy's mode, the variant of iptables."""
+MISSING = {"ipvs": "this kernel has no ip_vs, or we are not root"}
 STRAIGHT, THROUGH = "straight", "through"
 READY = "ready\n"
 ENDPOINTS = ("10.244.1.5", "10.244.1.6")
@@ -175,7 +176,7 @@ def measured() -> dict[str, dict[str, dict[str, float]]]:
     """Each way in turn."""
     found = {}
     for way, (_, variant) in WAYS.items():
-        if way == "ipvs" and not has_ip_vs():
+        if (way == "ipvs" and not has_ip_vs()) or not isolation.program(variant):
             continue
         with isolation.iptables(variant) as env:
             found[way] = isolation.isolated("firstpacket.py", way, env=env)
@@ -194,8 +195,8 @@ def rows(found: dict[str, dict[str, dict[str, float]]]) -> Iterator[Row]:
         shares = " · ".join(f"{share:.1f}" for share in ratios(by_count))
         what = f"mode {way}, p50 with {' · '.join(by_count)} Services"
         yield Row(what, f"{times} µs: {shares} ×", "– (× without any rules)")
-    if "ipvs" not in found:
-        yield Row("mode ipvs", "not measured: this kernel has no ip_vs, or we are not root")
+    for way in WAYS.keys() - found.keys():
+        yield Row(f"mode {way}", f"not measured: {MISSING.get(way, 'its iptables is not installed')}")
 
 
 def ratios(by_count: dict[str, dict[str, float]]) -> list[float]:

@@ -48,6 +48,12 @@ def new_network() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
+def program(variant: str) -> str:
+    """Where this variant of iptables is; empty if it is not installed."""
+    places = (f"{folder}/xtables-{variant}-multi" for folder in OTHERS)
+    return next((place for place in places if Path(place).exists()), "")
+
+
 @contextmanager
 def iptables(variant: str) -> Iterator[dict[str, str]]:
     """The environment in which ``iptables`` is this variant, legacy or nft, whatever the host has chosen.
@@ -55,16 +61,8 @@ def iptables(variant: str) -> Iterator[dict[str, str]]:
     The lock is a file of our own: the host's iptables must not wait for a benchmark, nor the other way round.
     """
     with TemporaryDirectory(prefix="lab-bench-") as folder:
-        program = next(
-            (
-                f"{at}/xtables-{variant}-multi"
-                for at in OTHERS
-                if Path(f"{at}/xtables-{variant}-multi").exists()
-            ),
-            "",
-        )
         for name in NAMES:
-            Path(folder, name).symlink_to(program)
+            Path(folder, name).symlink_to(program(variant))
         path = os.pathsep.join((folder, os.environ["PATH"], *OTHERS))
         yield {"PATH": path, "XTABLES_LOCKFILE": f"{folder}/lock"}
 

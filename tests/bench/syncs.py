@@ -235,11 +235,16 @@ def main() -> None:
     isolation.report(found)
 
 
-def rows(services: int) -> Iterator[Row]:
+def rows(services: int, changes: int) -> Iterator[Row]:
     """All ways, one after the other."""
     for way in ("legacy", "nft", "netlink"):
-        with isolation.iptables(VARIANTS.get(way, "nft")) as env:
-            found = isolation.isolated("syncs.py", way, f"--services={services}", env=env)
+        variant = VARIANTS.get(way, "nft")
+        if not isolation.program(variant):
+            yield Row(WAYS[way][0], f"not measured: there is no xtables-{variant}-multi")
+            continue
+        with isolation.iptables(variant) as env:
+            sizes = (f"--services={services}", f"--changes={changes}")
+            found = isolation.isolated("syncs.py", way, *sizes, env=env)
         loaded = next(iter(found.values()))["bare"]
         for name, figures in found.items():
             title, limit = WAYS[name]
