@@ -24,6 +24,7 @@ from vm.errors import HostCannot, MachineError
 PLAYBOOK = Path(__file__).parent / "ansible" / "site.yml"
 FAILURES = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
 RUNS_KEPT = 3
+SILENCE = 600  # seconds without a word, after which a machine is taken to have died under Ansible's hands
 GO_ON = "`lab up` goes on from there; all that Ansible said: {folder}/artifacts"
 CURES = {  # task → the next step, where it is another
     "Install the programs that the box lacks": "`lab down --purge`, `lab box build`, which makes a box that "
@@ -99,6 +100,7 @@ def provision(
             quiet=True,
             suppress_env_files=True,
             rotate_artifacts=RUNS_KEPT,
+            settings={"idle_timeout": SILENCE},
         )
     if cancel.is_set():
         raise KeyboardInterrupt
