@@ -77,7 +77,7 @@ class Proof:
             seen[:] = [gather.gather(self.home.inventory)]
             return not converge.unsettled(seen[0], self.variant)
 
-        self.command.until(at_rest, why="the cluster never came to rest")
+        self.command.until(at_rest, seconds=90, why="the cluster never came to rest")
         return seen[0]
 
     @cached_property
