@@ -20,7 +20,7 @@ SLUG = re.compile(r"(\d\d)-[a-z0-9]+(?:-[a-z0-9]+)*")
 def make(slug: str) -> Path:
     """Make the folder `slug` among the labs; UsageError for no name of a lab, CourseError if taken."""
     number = _number(slug)
-    folder = course.content() / slug
+    folder = _content() / slug
     taken = sorted(folder.parent.glob(f"{number:02}-*"))
     if taken:
         raise CourseError(f"{taken[0]} is there already", "choose another number, or write on in that folder")
@@ -28,6 +28,17 @@ def make(slug: str) -> Path:
         copy = folder / file.relative_to(_template())
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(file.read_text().replace(NUMBER, str(number)))
+    return folder
+
+
+def _content() -> Path:
+    """Where the teacher writes: an installed package would be overwritten by its next version."""
+    folder = course.content()
+    if folder == Path(course.__file__).parent / "content":
+        raise CourseError(
+            f"the course in {folder} belongs to the installed package",
+            f"choose a folder of your own: `export {course.CONTENT}=/your/folder`",
+        )
     return folder
 
 

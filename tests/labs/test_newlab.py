@@ -42,3 +42,14 @@ def test_a_content_folder_that_is_none_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv(course.CONTENT, str(tmp_path / "gone"))
     with pytest.raises(CourseError, match=r"LAB_CONTENT is .*/gone, which is no folder"):
         newlab.make("12-source-ranges")
+
+
+def test_an_installed_course_is_not_written_into(monkeypatch, tmp_path):
+    package = tmp_path / "labs"
+    (package / "content").mkdir(parents=True)
+    monkeypatch.setattr(course, "__file__", str(package / "course.py"))
+    monkeypatch.delenv(course.CONTENT)
+    with pytest.raises(CourseError, match="belongs to the installed package") as error:
+        newlab.make("12-source-ranges")
+    assert "LAB_CONTENT" in error.value.cure
+    assert list((package / "content").iterdir()) == []
