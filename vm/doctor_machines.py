@@ -84,7 +84,7 @@ def provider(path: str | None = None, libvirt: Path = SOCKET) -> Found:
     if names != ["libvirt"]:
         return bool(names), ", ".join(names) or "none"
     if not libvirt.exists():
-        return False, f"libvirt is installed but does not run: there is no {libvirt}"
+        return False, f"libvirt is installed but does not run (`sudo systemctl start libvirtd`): no {libvirt}"
     return os.access(libvirt, os.W_OK), f"libvirt at {libvirt}"
 
 
