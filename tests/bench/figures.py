@@ -28,9 +28,7 @@ class Limit:
         if self.must is not None and not self._keeps(value, self.must):
             return "NO"
         if self.aim is not None:
-            return (
-                "aim" if self._keeps(value, self.aim) else "yes" if self.must is not None else "not the aim"
-            )
+            return self._aimed(value, self.aim)
         return "yes" if self.must is not None else ""
 
     def _aimed(self, value: float, aim: float) -> str:
