@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from vm import command
-from vm.command import Completed
 from vm.machine import Reached
 
 FOLDER = "vagrant"  # in the state folder
 CONFIG = "ssh_config"
 LONGEST = 80  # bytes of a socket's path, less what ssh appends while it makes one (unix(7): 108)
-PATIENCE = 120.0  # seconds
 SHARED = """\
   ControlMaster auto
   ControlPath {sockets}/%n
@@ -54,12 +52,6 @@ class VirtualMachine(Reached):
         terminal = ["-t"] if interactive and os.isatty(0) and os.isatty(1) else []
         words = ["sudo", "-n", "-H", "--", *self._entered(), *argv]
         return ["ssh", "-F", str(self.config), *terminal, self.host, "--", shlex.join(words)]
-
-    def run(
-        self, argv: Sequence[str], *, input: str | None = None, timeout: float = PATIENCE, check: bool = True
-    ) -> Completed:
-        """See ``Machine.run``; an emulated machine on a busy host is given longer."""
-        return super().run(argv, input=input, timeout=timeout, check=check)
 
     def _entered(self) -> list[str]:
         if not self.namespace:
