@@ -1,4 +1,4 @@
-"""Each case of the table, in its first step: what is in sets, rules, IPVS and on kube-ipvs0 for it.
+"""Each case of the table, step by step: what is in sets, rules, IPVS and on kube-ipvs0 for it.
 
 ``pytest tests/labs/proxy --update-golden`` writes ``goldens/`` anew; read the difference before committing
 it. What all this does to packets is proved elsewhere (tests/live, in a guest with IPVS).
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from proxy_cases.case import Case, cases
+from proxy_cases.case import Case, Step, cases
 from proxy_cases.places import HERE, NODES, PLACES
 
 from labs.proxy.config import read
@@ -28,11 +28,11 @@ from vm.command import run_async
 GOLDENS = Path(__file__).parent / "goldens"
 
 
-def wanted(case: Case, make_state: Callable[..., ProxyState]) -> Wanted:
+def wanted(case: Case, step: Step, make_state: Callable[..., ProxyState]) -> Wanted:
     family, own = Family(case.family), (PLACES["node"], PLACES["node_second"])
     config = read({"mode": "ipvs", **case.config}, case.name).config
     node = Node(HERE, own[0].address(case.family), NODES[HERE])
-    state = make_state(case.steps[0].objects, family=family, node=node)
+    state = make_state(step.objects, family=family, node=node)
     addresses = Addresses(frozenset(), tuple(place.address(case.family) for place in own))
     host = Host(Setup(family, config, run_async), FakeIpvs())
     return Wanted.of(state, host.options(state, addresses, random_fully=True))
@@ -55,7 +55,8 @@ def text(found: Wanted) -> Iterator[str]:
 def test_the_kernel_is_given_what_is_written_down(
     case: Case, make_state: Callable[..., ProxyState], update_golden: bool
 ) -> None:
-    lines, golden = "\n".join(text(wanted(case, make_state))) + "\n", GOLDENS / f"{case}.txt"
+    steps = ("\n".join(text(wanted(case, step, make_state))) for step in case.steps)
+    lines, golden = "\n\n".join(steps) + "\n", GOLDENS / f"{case}.txt"
     if update_golden:
         golden.write_text(lines)
     assert lines == golden.read_text()

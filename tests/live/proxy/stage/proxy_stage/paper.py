@@ -6,14 +6,15 @@ checker.rulesets, which shares no code with it.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 from proxy_cases.case import Case, Flow, Step
 from proxy_cases.judge import NOBODY, on_paper
 from proxy_cases.places import LOCAL, PLACES
+from proxy_cases.printed import written
 from proxy_stage.world import HERE, Proxy, World, namespaces, needs, node_facts, started
 
 from checker.rulesets.walk import Node, Packet, walk
@@ -36,52 +37,58 @@ OF_MODE = {
 """By which of them a mode's rules are shown."""
 
 
+@dataclass
+class Play:
+    """What is wrong with a case in a mode, and the rules of each step, written for a golden file."""
+
+    wrong: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
+
+
 class Paper:
-    """Walks the flows of cases through the rules of one mode."""
+    """Walks the flows of cases through the rules of one mode, each case once in each mode."""
 
     def __init__(self, world: World, proxy: Proxy) -> None:
         self.world, self.proxy = world, proxy
+        self._plays: dict[tuple[str, str], Play] = {}
 
-    def needs(self, mode: str) -> None:
-        """Skip the test where this kernel cannot run the mode."""
+    def play(self, case: Case, mode: str) -> Play:
+        """The case in this mode; skips the test where this kernel cannot run it."""
         needs(self.world, mode)
+        if (str(case), mode) not in self._plays:
+            self._plays[str(case), mode] = self._play(case, mode)
+        return self._plays[str(case), mode]
 
-    def play(self, case: Case, mode: str) -> tuple[list[str], list[str]]:
-        """What is wrong, and the rules of each step as the kernel printed them."""
+    def _play(self, case: Case, mode: str) -> Play:
         self.proxy.start(mode, case.family, case.config, node_facts(case.family))
-        wrong, printed = [], []
+        play = Play()
         try:
             for number, step in enumerate(case.steps, 1):
                 self.proxy.become(*step.objects)
-                texts = self.dump(mode, case.family)
-                printed.append("\n".join(map(without_counters, texts.values())))
-                wrong += [f"step {number}: {found}" for found in self._walks(texts, case, step, mode)]
+                texts, relays = self.dump(mode, case.family), self._relays()
+                play.printed.append(written(texts, relays))
+                found = self._walks(Node(**texts, relays=relays), case, step, mode)
+                play.wrong += [f"step {number}: {complaint}" for complaint in found]
         finally:
             self.proxy.do("cleanup")
-        return wrong, printed
+        return play
 
     def dump(self, mode: str, family: str) -> dict[str, str]:
         """The texts that show the mode's rules."""
         return {name: self.world(*DUMPS[name]) for name in OF_MODE[mode][family]}
 
-    def _walks(self, texts: dict[str, str], case: Case, step: Step, mode: str) -> Iterator[str]:
-        relays = {
-            (protocol, port): backends or [NOBODY]
-            for protocol, port, backends in self.proxy.do("relays")["relays"]
-        }
-        node = Node(**texts, relays=relays)
+    def _relays(self) -> dict[tuple[str, int], list[str]]:
+        """The backends of each port that the proxy itself listens on for a Service."""
+        relays = self.proxy.do("relays")["relays"]
+        return {(protocol, port): backends or [NOBODY] for protocol, port, backends in relays}
+
+    def _walks(self, node: Node, case: Case, step: Step, mode: str) -> Iterator[str]:
         for flow in step.flows:
             end = flow.end_in(mode)
             if not end.skip:
                 start = "output" if PLACES[flow.asker].name == "node" else "prerouting"
                 found = walk(node, packet(flow, case.family), start)
                 yield from (f"{flow}: {complaint}" for complaint in on_paper(end, found))
-
-
-def without_counters(text: str) -> str:
-    """What iptables-save prints, but for the time and for how many packets have passed."""
-    lines = (re.sub(r" \[\d+:\d+\]$", " [0:0]", line) for line in text.splitlines())
-    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def packet(flow: Flow, family: str) -> Packet:
