@@ -1,7 +1,7 @@
 """Options for all tests, and how they are shared out among workers.
 
-``--update-golden`` writes golden files anew instead of comparing with them. ``--all-in-guest`` sends the
-whole table of cases in the guest with IPVS, where each takes ten seconds, instead of a sample.
+``--update-golden`` writes golden files anew instead of comparing with them. ``--all-in-guest`` runs all tests
+of mode ipvs in its guest, where a case of the table takes ten seconds, instead of a sample.
 
 A test that counts or times something says so with ``record_property("figure", "…")``: these lines end the
 output, whichever worker ran the test.
@@ -25,7 +25,7 @@ settings.load_profile("lab")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For all folders, so that one flag does for all golden files."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
-    parser.addoption("--all-in-guest", action="store_true", help="send the whole table of cases in mode ipvs")
+    parser.addoption("--all-in-guest", action="store_true", help="all tests of mode ipvs, not a sample")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-NAMESPACE = "eks-dev-1-appname-ns"
 NODE_PORT = "192.168.56.11:31103"
 
 
@@ -31,12 +30,10 @@ def test_virtual_servers_hold_the_service_at_its_cluster_ip_and_node_port(cluste
     assert f"{address}/32" in cluster.on("worker-1", "ip", "-4", "-o", "addr", "show", "kube-ipvs0")
 
 
-def test_it_answers_in_turn_from_a_node_a_pod_and_a_client(cluster: Any) -> None:
-    address = cluster_ip(cluster)
-    assert len(asked(cluster, "worker-1", address)) == 2
+def test_it_answers_in_turn_from_a_node_and_a_client(cluster: Any) -> None:
+    """Pods are asked in the table of cases: `lab shell POD` runs kubectl twice, a minute in the guest."""
+    assert len(asked(cluster, "worker-1", cluster_ip(cluster))) == 2
     assert len(asked(cluster, "client", NODE_PORT)) == 2
-    pods = cluster.kubectl("get", "pods", "-n", NAMESPACE, "-o", "name").split()
-    assert len(asked(cluster, f"{NAMESPACE}/{pods[0].removeprefix('pod/')}", address)) == 2
 
 
 def test_a_scheduler_is_chosen_as_an_operator_would(cluster: Any) -> None:

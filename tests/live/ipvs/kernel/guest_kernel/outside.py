@@ -30,6 +30,14 @@ SAMPLE = {
 --all-in-guest sends all of them. On paper all are walked in any case (tests/labs/proxy/ipvs/test_paper.py).
 """
 
+LONG = (
+    "test_properties.py",
+    "test_flushed_rules_come_back",
+    "test_a_scheduler_is_chosen_as_an_operator_would",
+    "test_back_in_mode_iptables_nothing_is_left",
+)
+"""Tests that take the guest minutes: with --all-in-guest only."""
+
 
 def has_ip_vs() -> bool:
     """Whether these tests can run right here."""
@@ -64,11 +72,12 @@ def told_by_mode(item: pytest.Item) -> bool:
 
 
 def spare(item: pytest.Item) -> bool:
-    """Whether it is a case of the table that the guest is spared."""
-    if has_ip_vs() or item.config.getoption("--all-in-guest") or not told_by_mode(item):
+    """Whether the guest is spared this test: a case that is not in the sample, or a long one."""
+    if has_ip_vs() or item.config.getoption("--all-in-guest") or not is_guests(item.nodeid):
         return False
-    case = item.callspec.params.get("case")  # type: ignore[attr-defined]
-    return case is not None and str(case) not in SAMPLE
+    call = getattr(item, "callspec", None)
+    case = call.params.get("case") if call and told_by_mode(item) else None
+    return any(name in item.nodeid for name in LONG) if case is None else str(case) not in SAMPLE
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
