@@ -100,12 +100,17 @@ class Judge:
                 self.verdicts[each.name].outcome for each in self.checks if need in (each.name, each.task)
             )
             if ended is Outcome.BROKEN:
-                return Verdict(
-                    ended, found=f"{need}, which this needs, could not be judged", next=f"see {need}"
-                )
+                found = f"{self._called(need)}, which this needs, could not be judged"
+                return Verdict(ended, found=found, next="see there")
             if ended is not Outcome.PASSED:
-                return Verdict(Outcome.BLOCKED, found=f"{need} has not passed", next=f"do {need} first")
+                found = f"{self._called(need)} has not passed"
+                return Verdict(Outcome.BLOCKED, found=found, next="do that first")
         return None
+
+    def _called(self, need: str) -> str:
+        """A need as the learner knows it: a task by its name, a check by its sentence."""
+        sentence = next((each.sentence for each in self.checks if each.name == need), "")
+        return f"«{sentence.rstrip('.')}»" if sentence else f"task `{need}`"
 
 
 def broken(error: Broken) -> Verdict:

@@ -79,6 +79,14 @@ def test_a_need_may_be_a_task_and_is_all_its_checks():
     assert Scene({"a": P, "b": F, "c": P}).judge(checks)["c"] is B
 
 
+@pytest.mark.parametrize(("need", "called"), [("a", "«a holds»"), ("first", "task `first`")])
+def test_a_need_is_called_as_the_learner_knows_it(need, called):
+    checks = [a_check("a", "first"), a_check("c", "second", needs=[need])]
+    scene = Scene({"a": F, "c": P})
+    world = World(scene.look, scene.run, scene.moments.get, lambda _: "", lambda: 0.0, scene.sleep)
+    assert Judge(checks, world, 5.0).judge()["c"].found == f"{called} has not passed"
+
+
 def test_a_blocked_check_is_judged_once_its_need_has_passed():
     checks = [a_check("a"), a_check("b", needs=["a"])]
     assert Scene({"a": [F, P], "b": P}, restless=1).judge(checks) == {"a": P, "b": P}
