@@ -35,6 +35,7 @@ LONG = (
     "test_flushed_rules_come_back",
     "test_a_scheduler_is_chosen_as_an_operator_would",
     "test_back_in_mode_iptables_nothing_is_left",
+    "test_labs.py",
 )
 """Tests that take the guest minutes: with --all-in-guest only."""
 
