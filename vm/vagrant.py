@@ -172,7 +172,8 @@ class Vagrant:
             for file in self.folder.glob(f".vagrant/machines/{name}/libvirt/pids/ssh_*.pid"):
                 with contextlib.suppress(OSError, ValueError):
                     pid = int(file.read_text())
-                    if b"ssh" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+                    program = Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
+                    if Path(program).name == "ssh":  # a pid is soon another's
                         os.kill(pid, signal.SIGTERM)
 
     def _spoken(self, report: Report, act: Callable[[Spoken], object]) -> None:
