@@ -127,7 +127,7 @@ def test_a_refused_write_is_counted_and_made_good(start: Start, mode: str) -> No
         proxy.flag.touch()
         proxy.tell("apply", slice_of("web", "10.244.2.9"))
         proxy.until(lambda: "10.244.2.9" in proxy.rules(), "the rules of the endpoint .9")
-        assert "10.244.2.7" not in proxy.rules()
+        proxy.until(lambda: "10.244.2.7" not in proxy.rules(), "the end of the endpoint .7")
         assert proxy.metric(hurt.failures, ip_family="IPv4") == 1
         if hurt.partial_failures:
             assert proxy.metric(hurt.partial_failures, ip_family="IPv4") == 1
