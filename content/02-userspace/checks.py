@@ -1,6 +1,6 @@
 """Lab 2: mode userspace, told by kube-proxy's own socket, rules and log."""
 
-from checker import Answers, Cluster, Nodes, Relays, Variant, check, forms, wrong
+from checker import Answers, Cluster, Nodes, Relays, Variant, check, counts, forms, wrong
 from checker.answers import shown
 
 REQUESTS = 60
@@ -139,12 +139,7 @@ def requests_were_passed_on(answers: Answers, relays: Relays, cluster: Cluster, 
     live = cluster.endpoints(variant.text("namespace"), variant.text("service"))
     turns = relays.turns(service(variant))
     seen = {each.pod: turns.count(each.at) for each in live}
-    if sum(given.values()) < REQUESTS:
-        wrong(
-            expected=f"{REQUESTS} answers or more",
-            found=f"{sum(given.values())} in all",
-            next="send the requests again and give all lines that were counted",
-        )
+    counts.require_enough(answers, "shares", REQUESTS)
     for name, number in given.items():
         if number > seen.get(name, 0):
             wrong(

@@ -1,6 +1,6 @@
 """Lab 3: the learner's account of a packet's way, held against the rules in the kernel."""
 
-from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, forms, statistics, wrong
+from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, counts, forms, wrong
 from checker.answers import shown
 
 PODS_AT_FIRST = 2
@@ -275,19 +275,9 @@ def requests_were_counted(answers: Answers, cluster: Cluster, traffic: Traffic, 
     counted = traffic.connections()
     live = cluster.endpoints(variant.text("namespace"), variant.text("service"))
     seen = {each.pod: counted.get(each.at, 0) for each in live}
-    if sum(given.values()) < REQUESTS:
-        wrong(
-            expected=f"{REQUESTS} answers or more",
-            found=f"{sum(given.values())} in all",
-            next="send the requests again and give all lines that were counted",
-        )
+    counts.require_enough(answers, "shares", REQUESTS)
+    counts.require_pods(answers, "shares", seen)
     for name, number in given.items():
-        if name not in seen:
-            wrong(
-                expected="names of pods behind the Service",
-                found=f"{shown(name)}, which is none",
-                next="count the answers of the pods that run now",
-            )
         if number > seen[name]:
             wrong(
                 expected="no more answers of a pod than the kernel sent connections to it",
@@ -299,7 +289,6 @@ def requests_were_counted(answers: Answers, cluster: Cluster, traffic: Traffic, 
 @check(task="shares", at="answer")
 def load_is_even(answers: Answers, cluster: Cluster, variant: Variant) -> None:
     """The load was shared out evenly over all pods, as far as chance allows."""
-    given = answers.counts("shares")
     live = [each.pod for each in cluster.endpoints(variant.text("namespace"), variant.text("service"))]
     if len(live) != variant.number("grown"):
         wrong(
@@ -307,9 +296,4 @@ def load_is_even(answers: Answers, cluster: Cluster, variant: Variant) -> None:
             found=f"{len(live)} pods behind the Service",
             next=f"scale with `--replicas={variant.number('grown')}`, send the requests, then answer",
         )
-    if sum(given.values()) == 0 or not statistics.shares_fit(given, dict.fromkeys(live, 1 / len(live))).fits:
-        wrong(
-            expected="about as many answers from every pod",
-            found=shown(answers.value("shares")),
-            next="count every request once, and those to this Service only",
-        )
+    counts.require_even(answers, "shares", live)

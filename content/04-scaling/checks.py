@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, forms, statistics, wrong
+from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, counts, forms, statistics, wrong
 from checker.answers import shown
 from checker.rules import Route
 
@@ -216,13 +216,7 @@ def one_connection_stays_with_one_pod(answers: Answers, cluster: Cluster, varian
             found=f"{sum(given.values())} in all",
             next="send them once more with the one call of curl, and give all lines that were counted",
         )
-    live = set(endpoints(cluster, variant).values())
-    if not set(given) <= live:
-        wrong(
-            expected="names of pods behind the Service",
-            found=f"{shown(sorted(set(given) - live))}, which is none",
-            next="count the answers of the pods that run now",
-        )
+    counts.require_pods(answers, "keepalive", endpoints(cluster, variant).values())
     if len(given) > 1:
         wrong(
             expected="requests that share one connection",
@@ -236,19 +230,8 @@ def connections_were_counted(answers: Answers, cluster: Cluster, traffic: Traffi
     """You sent 300 requests, and the kernel has counted as many connections to each pod as you say."""
     given, counted = answers.counts("requests"), traffic.connections()
     seen = {name: counted.get(at, 0) for at, name in endpoints(cluster, variant).items()}
-    if sum(given.values()) < REQUESTS:
-        wrong(
-            expected=f"{REQUESTS} answers or more",
-            found=f"{sum(given.values())} in all",
-            next="send the requests again and give all lines that were counted",
-        )
-    strangers = sorted(set(given) - set(seen))
-    if strangers:
-        wrong(
-            expected="names of pods behind the Service",
-            found=f"{shown(strangers)}, which is none",
-            next="count the answers of the pods that run now",
-        )
+    counts.require_enough(answers, "requests", REQUESTS)
+    counts.require_pods(answers, "requests", seen)
     if any(number > seen[name] for name, number in given.items()):
         wrong(
             expected="no more answers of a pod than the kernel sent connections to it",
@@ -260,17 +243,11 @@ def connections_were_counted(answers: Answers, cluster: Cluster, traffic: Traffi
 @check(task="requests", at="answer")
 def load_is_even(answers: Answers, cluster: Cluster, variant: Variant) -> None:
     """The load was shared out evenly over all pods, as far as chance allows."""
-    given, live = answers.counts("requests"), endpoints(cluster, variant).values()
+    live = endpoints(cluster, variant).values()
     if len(live) != variant.number("pods"):
         wrong(
             expected=f"requests sent while {variant.number('pods')} pods ran",
             found=f"{len(live)} pods behind the Service",
             next=f"scale with `--replicas={variant.number('pods')}`, send the requests, then answer",
         )
-    even = dict.fromkeys(live, Fraction(1, len(live)))
-    if sum(given.values()) == 0 or not statistics.shares_fit(given, even).fits:
-        wrong(
-            expected="about as many answers from every pod",
-            found=shown(answers.value("requests")),
-            next="count every request once, and those to this Service only",
-        )
+    counts.require_even(answers, "requests", live)

@@ -1,7 +1,6 @@
 """Lab 7: the way from outside, through a NodePort and through a load balancer in front of the nodes."""
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 
 from checker import (
     Answers,
@@ -12,8 +11,8 @@ from checker import (
     Traffic,
     Variant,
     check,
+    counts,
     forms,
-    statistics,
     wrong,
 )
 from checker.answers import shown
@@ -152,19 +151,8 @@ def judge_targets(meant: set[str], mode: str, balancer: Balancer, variant: Varia
 def counted(task: str, answers: Answers, seen: Mapping[str, int]) -> dict[str, int]:
     """The requests that each pod has answered; enough, and no more than a witness has `seen`."""
     given = answers.counts(task)
-    strangers = sorted(set(given) - set(seen))
-    if strangers:
-        wrong(
-            expected="names of pods behind the Service",
-            found=f"{shown(strangers)}, which is none",
-            next="count the answers of the pods that run now",
-        )
-    if sum(given.values()) < REQUESTS:
-        wrong(
-            expected=f"{REQUESTS} answers or more",
-            found=f"{sum(given.values())} in all",
-            next="send the requests again and give all lines that were counted",
-        )
+    counts.require_pods(answers, task, seen)
+    counts.require_enough(answers, task, REQUESTS)
     if any(number > seen[name] for name, number in given.items()):
         wrong(
             expected="no more answers of a pod than it was given requests",
@@ -199,14 +187,8 @@ def instances_were_counted(
 @check(task="dice", at="answer")
 def dice_are_fair(answers: Answers, cluster: Cluster, variant: Variant) -> None:
     """They were shared out over the pods as evenly as chance makes it."""
-    given, live = answers.counts("dice"), [each.pod for each in endpoints(cluster, variant)]
-    fair = dict.fromkeys(live, Fraction(1, len(live)))
-    if sum(given.values()) < REQUESTS or not statistics.shares_fit(given, fair).fits:
-        wrong(
-            expected="about as many answers from every pod",
-            found=shown(answers.value("dice")),
-            next="count every request once, and those to this Service only",
-        )
+    live = [each.pod for each in endpoints(cluster, variant)]
+    counts.require_even(answers, "dice", live, REQUESTS)
 
 
 @check(task="turn", at="answer", points=2)
