@@ -67,7 +67,7 @@ def _seconds(since: str, until: str) -> float:
 def _behind(cluster: Cluster, space: str, readings: tuple[Reading, ...]) -> Iterator[str]:
     kept = [reading for reading in readings if reading.texts.get("mode", "").strip() == "iptables"]
     for service in cluster.services(space):
-        wanted = {each.at for each in cluster.endpoints(space, service.name) if each.ready}
+        wanted = {each.at for each in cluster.endpoints(space, service.name)}
         for reading in kept:
             if _written(reading, f"{space}/{service.name}") != wanted:
                 yield f"the rules of {reading.name} do not follow the endpoints of {service.name}"

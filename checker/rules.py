@@ -6,7 +6,7 @@ looking for names: a chain that no packet meets is no hop, however it is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -69,6 +69,16 @@ class Rules:
         except RulesetError as error:
             raise Broken(f"the rules of {at.name} cannot be followed: {error}", UNDO) from error
         return [_route(outcome) for outcome in outcomes if outcome.verdict == "DNAT"]
+
+    def require_every_way(self, port: int, endpoints: Collection[str]) -> None:
+        """End the check if a node's rules lead a NodePort to other ``ip:port`` than these."""
+        for node in self.nodes:
+            if {route.to for route in self.routes(port, node)} != set(endpoints):
+                wrong(
+                    expected="a way to every pod on every node",
+                    found=f"the rules of {node.name} lead to other addresses than the endpoints",
+                    next=f"`lab shell {node.name} -- tail /var/log/kube-proxy.log`",
+                )
 
     def _packet(self, port: int, node: Node) -> Packet:
         return Packet(

@@ -210,7 +210,7 @@ def masquerading_chain_is_named(answers: Answers, rules: Rules) -> None:
 
 
 @check(task="scale")
-def deployment_is_scaled(cluster: Cluster, nodes: Nodes, rules: Rules, variant: Variant) -> None:
+def deployment_is_scaled(cluster: Cluster, rules: Rules, variant: Variant) -> None:
     """The Deployment has more pods than at first, and the rules of every node know each of them."""
     space, wanted = variant.text("namespace"), variant.number("scaled")
     deployment = cluster.deployment(space, variant.text("deployment"))
@@ -221,13 +221,7 @@ def deployment_is_scaled(cluster: Cluster, nodes: Nodes, rules: Rules, variant: 
             next=f"`kubectl -n {space} scale deploy {deployment.name} --replicas={wanted}`",
         )
     live = {each.at for each in cluster.endpoints(space, variant.text("service"))}
-    for node in nodes:
-        if {route.to for route in rules.routes(variant.number("node_port"), node)} != live:
-            wrong(
-                expected="a way to every pod on every node",
-                found=f"the rules of {node.name} lead to other addresses than the endpoints",
-                next=f"`lab shell {node.name} -- tail /var/log/kube-proxy.log`",
-            )
+    rules.require_every_way(variant.number("node_port"), live)
 
 
 def judge_chances(task: str, count: int, answers: Answers, rules: Rules, variant: Variant) -> None:

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, counts, forms, statistics, wrong
+from checker import Answers, Cluster, Rules, Traffic, Variant, check, counts, forms, statistics, wrong
 from checker.answers import shown
 from checker.rules import Route
 
@@ -20,7 +20,7 @@ def endpoints(cluster: Cluster, variant: Variant) -> dict[str, str]:
 
 
 @check(task="scale")
-def deployment_is_scaled(cluster: Cluster, nodes: Nodes, rules: Rules, variant: Variant) -> None:
+def deployment_is_scaled(cluster: Cluster, rules: Rules, variant: Variant) -> None:
     """The Deployment has more pods than at first, and the rules of every node know each of them."""
     space, wanted = variant.text("namespace"), variant.number("pods")
     deployment = cluster.deployment(space, variant.text("deployment"))
@@ -30,15 +30,7 @@ def deployment_is_scaled(cluster: Cluster, nodes: Nodes, rules: Rules, variant: 
             found=f"{deployment.replicas} wanted, {deployment.ready} ready",
             next=f"`kubectl -n {space} scale deploy {deployment.name} --replicas={wanted}`",
         )
-    for node in nodes:
-        if {route.to for route in rules.routes(variant.number("node_port"), node)} != set(
-            endpoints(cluster, variant)
-        ):
-            wrong(
-                expected="a way to every pod on every node",
-                found=f"the rules of {node.name} lead to other addresses than the endpoints",
-                next=f"`lab shell {node.name} -- tail /var/log/kube-proxy.log`",
-            )
+    rules.require_every_way(variant.number("node_port"), endpoints(cluster, variant))
 
 
 def chances(rules: Rules, variant: Variant) -> list[Fraction]:
