@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
+pytest.register_assert_rewrite("lab_proof.claims")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,6 +9,7 @@ from checker.nodes import Node
 from checker.rulesets.ipvs import RealServer, VirtualServer
 
 CARRIED = 10  # connections through a balancer of one's own
+LOOP = 12  # new connections of the lesson's loop, whole turns of two pods
 HERE = "192.168.56.11"
 
 
@@ -141,8 +142,8 @@ def overhead(scheduler: str, real: RealServer) -> tuple[int, Fraction]:
     return int(scheduler != "nq" or active > 0), Fraction(active + 1, real.weight)
 
 
-def judge_next(scheduler: str, answers: Answers, ipvs: Ipvs, variant: Variant) -> None:
-    """The real server that a scheduler would choose by the table of the answer's moment."""
+def loaded(scheduler: str, ipvs: Ipvs, variant: Variant) -> list[RealServer]:
+    """The real servers of the answer's moment, which must have the lesson's load and that scheduler."""
     server = own_server(ipvs, variant)
     usable = [each for each in server.real if each.weight]
     if server.scheduler != scheduler or len(usable) < 2:
@@ -157,6 +158,43 @@ def judge_next(scheduler: str, answers: Answers, ipvs: Ipvs, variant: Variant) -
             found=", ".join(f"weight {each.weight}: {each.active} active" for each in usable),
             next="`ipvsadm -e … -w` sets a weight; the lesson's cell on the client holds a connection",
         )
+    return usable
+
+
+def judge_number(scheduler: str, right: int, answers: Answers, of: str) -> None:
+    """A number that a scheduler's rule tells."""
+    if forms.whole(answers.word(scheduler)) != right:
+        wrong(
+            expected=of,
+            found=shown(answers.word(scheduler)),
+            next=f"read what {scheduler} looks at, think again, then run the loop and count",
+        )
+
+
+@check(task="rr", at="answer", needs=["own_server_reaches_every_pod"])
+def rr_is_predicted(answers: Answers, ipvs: Ipvs, variant: Variant) -> None:
+    """You predicted how many connections round robin gives to the heavy one."""
+    usable = loaded("rr", ipvs, variant)
+    judge_number("rr", LOOP // len(usable), answers, f"how many of {LOOP} new connections rr gives it")
+
+
+@check(task="sh", at="answer", needs=["own_server_reaches_every_pod"])
+def sh_is_predicted(answers: Answers, ipvs: Ipvs, variant: Variant) -> None:
+    """You predicted how many real servers one client meets under source hashing."""
+    loaded("sh", ipvs, variant)
+    judge_number("sh", 1, answers, "how many real servers answer a loop that has a single source")
+
+
+@check(task="dh", at="answer", needs=["own_server_reaches_every_pod"])
+def dh_is_predicted(answers: Answers, ipvs: Ipvs, variant: Variant) -> None:
+    """You predicted how many real servers two clients meet under destination hashing."""
+    loaded("dh", ipvs, variant)
+    judge_number("dh", 1, answers, "how many real servers answer two loops with a single destination")
+
+
+def judge_next(scheduler: str, answers: Answers, ipvs: Ipvs, variant: Variant) -> None:
+    """The real server that a scheduler would choose by the table of the answer's moment."""
+    usable = loaded(scheduler, ipvs, variant)
     least = min(overhead(scheduler, each) for each in usable)
     chosen = [each.text for each in usable if overhead(scheduler, each) == least]
     if len(chosen) > 1:
@@ -169,7 +207,7 @@ def judge_next(scheduler: str, answers: Answers, ipvs: Ipvs, variant: Variant) -
         wrong(
             expected=f"the real server that {scheduler} chooses for the next connection",
             found=shown(answers.word(scheduler)),
-            next=f"compute it for each line of `ipvsadm -Ln -t {server.text}`",
+            next=f"compute it for each line of `ipvsadm -Ln -t {HERE}:{variant.number('own_port')}`",
         )
 
 

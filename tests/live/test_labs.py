@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from lab_proof.proof import START, Proof
+from lab_proof.claims import Claims, done, outcomes
+from lab_proof.proof import Proof
 
-from checker.outcomes import Outcome
 from labs import course
 
 pytestmark = pytest.mark.live
 SEEDS = (4711, 0, 12, 99999, 2026)[: int(os.environ.get("SEEDS", "1"))]
-MUTANTS = 200
 NEW = "91-trial"
 
 
@@ -50,86 +47,18 @@ def every_lab():
     yield pytest.param((None, SEEDS[0]), id=NEW)
 
 
-@pytest.fixture(scope="module", params=every_lab())
+@pytest.fixture(scope="class", params=every_lab())
 def proof(request, cluster):
-    """A lab done from start to end; what was seen on the way, and how long each part took."""
+    """A lab done from start to end."""
     lab, seed = request.param
-    command = cluster
     if lab is None:
-        command, lab = request.getfixturevalue("fresh_lab")
-    found, took = Proof(command, lab, seed), []
-    for part in (untouched, notebook, solved):
-        began = time.monotonic()
-        part(found)
-        took.append(f"{part.__name__} {time.monotonic() - began:.1f} s")
-    sys.stdout.write(f"{lab.slug}, seed {seed}: {', '.join(took)}\n")
-    return found
+        teacher, lab = request.getfixturevalue("fresh_lab")
+        return done(teacher, lab, seed)
+    return done(cluster, lab, seed)
 
 
-def untouched(proof):
-    proof.start()
-    proof.untouched = proof.check()
-    proof.look(START)
-
-
-def notebook(proof):
-    proof.said = proof.execute()
-
-
-def solved(proof):
-    proof.start()
-    proof.solve()
-    proof.solved = proof.check()
-    proof.look("end")
-
-
-def outcomes(done):
-    return {task["name"]: task["outcome"] for task in json.loads(done.stdout)["tasks"]}
-
-
-def test_untouched_each_task_ends_as_promised(proof):
-    assert proof.untouched.returncode == 1, proof.untouched.stdout
-    assert outcomes(proof.untouched) == {task.name: task.untouched for task in proof.lab.tasks}
-
-
-def test_the_notebook_runs_from_top_to_bottom_and_no_command_of_it_fails(proof):
-    assert [text for text in proof.said if "(exit code" in text] == []
-
-
-def test_solved_it_has_all_points(proof):
-    record = json.loads(proof.solved.stdout)
-    assert (record["points"], record["of"]) == (proof.lab.points, proof.lab.points), proof.solved.stdout
-    assert proof.solved.returncode == 0
-
-
-def test_every_task_that_asks_has_an_answer_and_no_other(proof):
-    asked = {task.name for task in proof.lab.tasks if task.answer != "nothing"}
-    assert {task for task, value in proof.right.items() if value} == asked
-
-
-def test_no_mutated_answer_is_misjudged(proof):
-    asked = [task for task in proof.lab.tasks if task.answer != "nothing"]
-    assert {task.name: found for task in asked if (found := proof.misjudged(task, MUTANTS))} == {}
-
-
-def test_neither_lesson_nor_hints_nor_solution_tell_an_answer(proof):
-    lab, drawn, secrets = proof.lab, proof.drawn, proof.secrets
-    told = {"lesson": secrets.in_text(lab.lesson(drawn)), "solution": secrets.in_text(lab.solution(drawn))}
-    for task in lab.tasks:
-        told[f"hints of {task.name}"] = secrets.in_words_on(task.name, " ".join(lab.hints(task.name, drawn)))
-    assert {where: found for where, found in told.items() if found} == {}
-
-
-def test_each_typical_mistake_gets_its_message_and_no_answer(proof):
-    for case in proof.cases:
-        given, verdicts = proof.judged(case)
-        failed = {name for name, verdict in verdicts.items() if verdict.outcome is Outcome.FAILED}
-        assert set(case.fails) <= failed, (str(case), verdicts)
-        found = (verdicts[name] for name in case.fails)
-        said = [f"{each.expected} | {each.found} | {each.next}" for each in found]
-        assert any(case.says in text for text in said), (str(case), said)
-        told = proof.secrets.in_words_on(case.task, " ".join(said), proof.words(given, case.task))
-        assert told == set(), (str(case), said)
+class TestLab(Claims):
+    """Each of them."""
 
 
 def test_an_answer_about_a_pod_that_was_replaced_is_told_apart(fresh):

@@ -26,10 +26,23 @@ for pod in $(echo $pods); do ipvsadm -a -t $own -r \$pod -m; done
 iptables -t nat -A PREROUTING -p tcp --dport 8006 -j KUBE-MARK-MASQ"
 on_client "for i in \$(seq 12); do curl -s http://$own/; done"
 
-# --- lc: weights 4 and 1, one connection held open
+# --- rr: weights 4 and 1, one connection held open; the loop, divided by the real servers
 first=$(echo $pods | cut -d' ' -f1)
 on_worker "ipvsadm -E -t $own -s sed; ipvsadm -e -t $own -r $first -m -w 4"
 on_client "(exec 3<>/dev/tcp/192.168.56.11/8006; sleep 900) >/dev/null 2>&1 & sleep 1"
+on_worker "ipvsadm -E -t $own -s rr"
+lab answer 6 rr $((12 / $(echo $pods | wc -w)))
+
+# --- sh: who answers one client
+loop="for i in \$(seq 12); do curl -s http://$own/; done | cut -d ' ' -f 1 | sort -u"
+on_worker "ipvsadm -E -t $own -s sh"
+lab answer 6 sh "$(on_client "$loop" | wc -l)"
+
+# --- dh: who answers two
+on_worker "ipvsadm -E -t $own -s dh"
+lab answer 6 dh "$({ on_client "$loop"; lab shell balancer -- bash -c "$loop"; } | sort -u | wc -l)"
+
+# --- lc: 256 * active + inactive
 on_worker "ipvsadm -E -t $own -s lc"
 table() { on_worker "ipvsadm -Ln -t $own" | awk '$1 == "->" && $2 != "RemoteAddress:Port" {print $2, $4, $5, $6}'; }
 lab answer 6 lc "$(table | awk '{print 256 * $3 + $4, $1}' | sort -n | awk 'NR == 1 {print $2}')"

@@ -46,6 +46,9 @@ class Proof:
         self.drawn = lab.variant(seed)
         self.functions = trial.load(lab.folder)
         self.worlds: dict[str, Evidence] = {}
+        self.untouched: Any = None  # the process of `lab check --json` right after the start
+        self.said: list[str] = []  # by the notebook's cells
+        self.solved: Any = None  # the process of `lab check --json` after `solve`
 
     @cached_property
     def variant(self) -> Any:
