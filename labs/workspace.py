@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from labs import ipynb
 from labs.answersheet import AnswerSheet
 from labs.course import Lab
 from labs.errors import CourseError
@@ -153,10 +154,7 @@ class Desk:
         return found
 
     def _notebook(self, variant: Variant) -> str:
-        import jupytext
-
-        notebook = jupytext.reads(self.lab.lesson(variant), fmt="md:myst")
-        return str(jupytext.writes(notebook, fmt="ipynb"))
+        return ipynb.notebook(self.lab.lesson(variant))
 
     def _sheet(self, variant: Variant) -> str:
         return AnswerSheet.empty(self.lab.number, [(task.name, task.title) for task in self.lab.tasks])
