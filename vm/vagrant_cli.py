@@ -17,13 +17,15 @@ from types import FrameType
 import vagrant
 
 from vm import command, vagrant_faults
-from vm.errors import CommandFailed, MachineError
+from vm.errors import CommandFailed
 
 SILENCE = 300  # seconds without a word: an emulated machine boots in 20 to 60
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKING = 120.0  # seconds for what Vagrant answers from its own notes
 Report = Callable[[str], object]
 
 STEPS = (
+    (r"Downloading: (?!file:)(\S+)", "the box is downloaded: {0}"),
     (r"Successfully added box", "the box is unpacked"),
     (r"==> (\S+): (?:Starting domain|Booting VM|Starting VM)", "{0} starts"),
     (r"==> (\S+): Resuming", "{0} goes on"),
@@ -46,28 +48,31 @@ class Spoken(vagrant.Vagrant):  # type: ignore[misc]
         self._report = report
 
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
-        words = self._make_vagrant_command([*args, "--no-color", "--no-tty"])
+        # Not --no-tty: Vagrant is then silent about a download, however long it takes.
+        words = self._make_vagrant_command([*args, "--no-color"])
         heard = Heard(self._report)
         with limit(SILENCE) as clock:
 
             def write(text: str) -> None:
-                clock.again()
                 heard.write(text)
+                clock.again(heard.text)
 
             code = command.stream(words, write, env=self.env)
         heard.write("\n")
         if clock.late:
-            raise MachineError(
-                f"Vagrant said nothing for {SILENCE} s; last: {heard.last()}",
-                "`lab up` again goes on from there; `lab doctor` says whether machines are emulated here",
-            )
-        if vagrant_faults.INTERRUPTED.search(heard.text):
+            raise vagrant_faults.silent(SILENCE, clock.heard)
+        if clock.interrupted or vagrant_faults.INTERRUPTED.search(heard.text):
             raise KeyboardInterrupt
         if code:
             raise CommandFailed(tuple(words), code, heard.text)
 
     def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
-        return command.run(self._make_vagrant_command(args), timeout=ASKING, env=self.env).stdout
+        """An answer for programs; so is what Vagrant says when it cannot."""
+        words = self._make_vagrant_command(args)
+        done = command.run(words, timeout=ASKING, env=self.env, check=False)
+        if done.returncode:
+            raise CommandFailed(tuple(words), done.returncode, f"{plain(done.stdout)}\n{done.stderr}")
+        return done.stdout
 
 
 class Heard:
@@ -81,14 +86,10 @@ class Heard:
     def write(self, text: str) -> None:
         """The next piece; lines of a bar that grows end with a carriage return and are forgotten."""
         *lines, self._rest = re.split(r"[\r\n]", self._rest + text)
-        for line in lines:
+        for line in (re.sub(r"\x1b\[K", "", line) for line in lines):  # of a bar that is written over
             if line.strip() and "Progress:" not in line:
                 self.text += line + "\n"
                 self._tell(line)
-
-    def last(self) -> str:
-        """The last line."""
-        return (self.text.splitlines() or ["nothing at all"])[-1]
 
     def _tell(self, line: str) -> None:
         for said, step in STEPS:
@@ -96,16 +97,25 @@ class Heard:
                 self._report(step.format(*found.groups()))
 
 
+def plain(answer: str) -> str:
+    """What Vagrant tells programs (its `--machine-readable`), as it tells people."""
+    told = [line.split(",", 4)[-1] for line in answer.splitlines() if ",error-exit," in line] or [answer]
+    return "\n".join(told).replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n")
+
+
 class Clock:
-    """An alarm that goes off when nothing was heard for some seconds."""
+    """An alarm that goes off when nothing was heard for some seconds; notes who else wants an end."""
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
         self.late = False
+        self.interrupted = False
+        self.heard = ""
 
-    def again(self) -> None:
-        """Something was heard."""
+    def again(self, heard: str) -> None:
+        """Something was heard; what comes after the alarm is Vagrant's tidying up."""
         if not self.late:
+            self.heard = heard
             signal.alarm(self._seconds)
 
     def ring(self, signum: int, frame: FrameType | None) -> None:
@@ -113,15 +123,22 @@ class Clock:
         self.late = True
         raise Late
 
+    def end(self, signum: int, frame: FrameType | None) -> None:
+        """A person, or who ends this process, wants it to stop: Vagrant hears of it as of a Ctrl-C."""
+        self.interrupted = True
+        raise KeyboardInterrupt
+
 
 @contextmanager
 def limit(seconds: int) -> Iterator[Clock]:
     """Raise Late after so many seconds in which the clock was not told ``again``."""
     clock = Clock(seconds)
-    before = signal.signal(signal.SIGALRM, clock.ring)
-    clock.again()
+    handlers = {signal.SIGALRM: clock.ring, **dict.fromkeys(ENDINGS, clock.end)}
+    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+    clock.again(clock.heard)
     try:
         yield clock
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -24,6 +24,7 @@ cd "$VAGRANT_CWD" || exit 9
 echo "$*" >>asked
 case $1 in
 status)
+    [ ! -e unusable ] || { cat unusable; exit 1; }
     for name in control-1 worker-1; do
         echo "1,$name,state,$(cat state 2>/dev/null || echo not_created)"
     done ;;
@@ -139,20 +140,46 @@ def test_a_machine_that_never_gets_an_address_is_given_up_with_a_reason(
 ) -> None:
     monkeypatch.setattr(vagrant_cli, "SILENCE", 1)
     (vagrant.folder / "sleeps").touch()
-    with pytest.raises(MachineError, match=r"said nothing for 1 s; last: .*get an IP address") as raised:
+    with pytest.raises(MachineError, match="worker-1 was started, but never got an address") as raised:
         up(vagrant)
-    assert "`lab up` again" in raised.value.cure
+    assert "firewall" in raised.value.cure
 
 
-def test_an_interruption_reaches_vagrant_and_then_the_caller(vagrant: Vagrant) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "ends",
+    ["echo Vagrant exited after cleanup due to external interrupt.; exit 1", "echo odd; exit 1", "exit 0"],
+)
+def test_an_interruption_reaches_vagrant_and_then_the_caller(
+    vagrant: Vagrant, signum: signal.Signals, ends: str
+) -> None:
     program = Path(os.environ["PATH"].split(":")[0]) / "vagrant"
-    interrupted = "trap 'echo Vagrant exited after cleanup due to external interrupt.; exit 1' INT\n"
     text = PROGRAM.replace("exec sleep 60", "touch waits; while :; do sleep 0.05; done")
-    program.write_text(text.replace("#!/bin/sh\n", f"#!/bin/sh\n{interrupted}"))
+    program.write_text(text.replace("#!/bin/sh\n", f"#!/bin/sh\ntrap 'touch heard; {ends}' INT\n"))
     (vagrant.folder / "sleeps").touch()
-    threading.Thread(target=interrupt_when_there, args=(vagrant.folder / "waits",)).start()
+    threading.Thread(target=interrupt_when_there, args=(vagrant.folder / "waits", signum)).start()
     with pytest.raises(KeyboardInterrupt):
         up(vagrant)
+    assert (vagrant.folder / "heard").exists(), "Vagrant tidies up on a Ctrl-C, not on other signals"
+
+
+def test_a_provider_that_cannot_be_used_is_told_as_soon_as_states_are_asked(vagrant: Vagrant) -> None:
+    """As Vagrant 2.3.4 answers `status --machine-readable`: on stdout, in a quoting of its own."""
+    (vagrant.folder / "unusable").write_text(
+        "1795451431,,ui,error,The provider\n"
+        "1795451431,,error-exit,Vagrant::Errors::ProviderNotUsable,The provider 'virtualbox' that was "
+        "requested to back the machine\\n'control-1' is reporting that it isn't usable on this system. The\\n"
+        "reason is shown below:\\n\\nVirtualBox is complaining that the kernel module is not loaded. "
+        "Please\\nrun `VBoxManage --version`%!(VAGRANT_COMMA) or open the VirtualBox GUI\n"
+    )
+    with pytest.raises(HostCannot, match="VirtualBox has no kernel module") as raised:
+        up(vagrant)
+    assert "vboxconfig" in raised.value.cure
+    (vagrant.folder / "unusable").write_text(
+        "1,,error-exit,Odd,The moon%!(VAGRANT_COMMA) it is\\nin the wrong house.\n"
+    )
+    with pytest.raises(HostCannot, match=r"The moon, it is\nin the wrong house\."):
+        vagrant.status()
 
 
 def test_an_ssh_that_outlived_its_machine_no_longer_holds_the_port(vagrant: Vagrant, tmp_path: Path) -> None:
@@ -179,11 +206,11 @@ def test_a_forwarded_port_is_let_go_when_its_machine_does_not_run(
         process.kill()
 
 
-def interrupt_when_there(path: Path) -> None:
+def interrupt_when_there(path: Path, signum: signal.Signals) -> None:
     deadline = time.monotonic() + 20
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signum)
 
 
 def listening(vagrant: Vagrant) -> object:

@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vm import command, vagrant_settings
+from vm.errors import CommandFailed
 from vm.kvm import Acceleration
 from vm.plan import plan
 from vm.vagrant import VAGRANTFILE, Vagrant
+from vm.vagrant_cli import Spoken
 
 pytestmark = pytest.mark.skipif(not shutil.which("vagrant"), reason="Vagrant is not installed")
 
@@ -50,3 +57,44 @@ def test_what_lab_up_writes_is_valid_too(environment: dict[str, str], tmp_path: 
     vagrant = Vagrant(tmp_path / "lab")
     vagrant.write(vagrant_settings.make(vagrant.folder, plan(3), None, Acceleration(kvm, "")))
     validated(vagrant.folder, environment, "libvirt")
+
+
+class Slowly(BaseHTTPRequestHandler):
+    """A box that takes three seconds to come."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(12 * 2**16))
+        self.end_headers()
+        for _ in range(12):
+            self.wfile.write(bytes(2**16))
+            time.sleep(0.25)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_vagrant_is_not_silent_while_it_downloads(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    heard: list[str] = []
+    stream = command.stream
+
+    def listen(argv: list[str], write: Callable[[str], object], **more: Any) -> int:
+        return stream(argv, lambda text: (heard.append(text), write(text)), **more)
+
+    monkeypatch.setattr(command, "stream", listen)
+    said: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slowly) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/x.box"
+        with pytest.raises(CommandFailed) as raised:  # what came is no box
+            Spoken(tmp_path, said.append)._call_vagrant_command(["box", "add", "--name", "x", address])
+        server.shutdown()
+    assert any("Progress:" in text for text in heard), raised.value.stderr
+    assert "Progress:" not in raised.value.stderr
+    assert said == [f"the box is downloaded: {address}"]
