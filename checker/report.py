@@ -146,14 +146,26 @@ def _task(value: Mapping[str, Any]) -> TaskResult:
 
 def text(record: Record) -> str:
     """The record for a terminal: a line a check, and under what did not pass why and what next."""
-    lines = [f"lab {record.lab}: {record.title}", ""]
-    for task in record.tasks:
+    return "\n".join([f"lab {record.lab}: {record.title}", "", *_lines(record, record.tasks), ""])
+
+
+def news(record: Record, before: Record) -> str:
+    """Of `text` what an earlier record did not say yet."""
+    said = {task.name: task for task in before.tasks}
+    new = [task for task in record.tasks if task != said.get(task.name)]
+    return "\n".join([*_lines(record, new), ""])
+
+
+def _lines(record: Record, tasks: Sequence[TaskResult]) -> list[str]:
+    """Some of a record's tasks, and its sum."""
+    lines = []
+    for task in tasks:
         lines.append(f"{task.title}  ({task.points} of {task.of})")
         for check, said in explained(task):
             lines.append(f"  {MARKS[check.outcome]} {check.sentence}")
             lines += [f"      {label}: {each}" for label, each in said]
     lines += [f"fault of this lab: {record.fault}"] if record.fault else []
-    return "\n".join([*lines, "", summary(record), ""])
+    return [*lines, *([""] if lines else []), summary(record)]
 
 
 def explained(task: TaskResult) -> Iterator[tuple[CheckResult, Sequence[tuple[str, str]]]]:

@@ -101,6 +101,13 @@ def start(n: int, seed: int | None, *, report: Progress) -> str:
     return lessons.start(n, seed, report)
 
 
+def read(n: int, section: int | None) -> str:
+    """The lesson of lab `n` for a terminal, or one section of it."""
+    from labs import lessons
+
+    return lessons.read(n, section)
+
+
 def answer(n: int, task: str, value: Any) -> str:
     """Record an answer, with the evidence of the moment."""
     from labs import lessons
@@ -122,11 +129,11 @@ def hint(n: int, task: str) -> str:
     return lessons.hint(n, task)
 
 
-def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
-    """Judge and show the result."""
+def check(n: int, task: str = "", *, json: bool, junit: str, watch: bool) -> int:
+    """Judge all, or one task, and show the result."""
     from labs import lessons
 
-    return lessons.check(n, json=json, junit=junit, watch=watch)
+    return lessons.check(n, task, json=json, junit=junit, watch=watch)
 
 
 def judge(n: int, task: str = "") -> Record:

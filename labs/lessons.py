@@ -18,7 +18,7 @@ from checker import answers
 from checker.evidence import clock
 from checker.expectations import Wrong
 from checker.report import Record
-from labs import config, course, coursepage, modes, readiness, results, stage, variants, watching
+from labs import config, course, coursepage, modes, readiness, reading, results, stage, variants, watching
 from labs.course import Lab
 from labs.errors import CourseError
 from labs.plot import Plot
@@ -63,9 +63,15 @@ def start(n: int, seed: int | None, report: Steps) -> str:
             f"Lab {lab.number}: {lab.title}, about {lab.minutes} minutes, {lab.points} points.",
             *(f"  {line}" for line in done),
             "Read it in JupyterLab:  lab notebook",
-            f"Or go by the tasks:     lab check {n}      lab hint {n}      lab answer {n} TASK VALUE",
+            f"Or in a terminal:       lab read {n} | less      lab answer {n} TASK VALUE      lab check {n}",
         )
     )
+
+
+def read(n: int, section: int | None) -> str:
+    """The lesson with the learner's own values for a terminal, all of it or one section."""
+    lab = course.find(n)
+    return reading.terminal(lab.lesson(_desk(lab).begun()), n, section)
 
 
 def answer(n: int, task: str, value: Any) -> str:
@@ -121,18 +127,23 @@ def judge(n: int, task: str = "") -> Record:
     return Record.from_json(found)
 
 
-def check(n: int, *, json: bool, junit: str, watch: bool) -> int:
-    """Judge and show: 0 all passed, 1 something has not, 2 something could not be judged.
+def check(n: int, task: str = "", *, json: bool, junit: str, watch: bool) -> int:
+    """Judge and show, all or one task: 0 all passed, 1 something has not, 2 something could not be judged.
 
     With `watch` again whenever the cluster or an answer changes, until all has passed.
     """
-    answers, inventory = _desk(course.find(n)).answers, config.home().inventory
+    lab = course.find(n)
+    if task:
+        lab.task(task)
+    answers, inventory = _desk(lab).answers, config.home().inventory
+    before: Record | None = None
     while True:
         seen = watching.look(answers, inventory) if watch else ""
-        record = judge(n)
-        _write(record, json=json, junit=junit)
+        record = judge(n, task)
+        _write(record, before, json=json, junit=junit)
         if not watch or record.exit_code == 0:
             return record.exit_code
+        before = record
         say(f"\n{clock(record.taken)}: waiting for the cluster or an answer to change (Ctrl-C ends it)\n")
         watching.until_changed(answers, inventory, seen)
 
@@ -155,10 +166,7 @@ def solve(n: int, show: bool) -> int:
         raise CourseError(f"your teacher has switched `lab solve` off ({SOLVE})", f"`lab hint {n}` helps")
     lab = course.find(n)
     desk = _desk(lab)
-    variant = desk.variant()
-    if variant is None:
-        raise CourseError(f"lab {n} has not been started", f"`lab start {n}`")
-    script = lab.solution(variant)
+    script = lab.solution(desk.begun())
     if show:
         if not desk.passed():
             raise CourseError(
@@ -210,7 +218,7 @@ def _record(done: Completed) -> dict[str, Any]:
     )
 
 
-def _write(record: Record, *, json: bool, junit: str) -> None:
+def _write(record: Record, before: Record | None, *, json: bool, junit: str) -> None:
     from checker import report
 
     if junit:
@@ -218,7 +226,7 @@ def _write(record: Record, *, json: bool, junit: str) -> None:
     if json:
         say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False))
     else:
-        say(results.text(record, look(sys.stdout)))
+        say(results.text(record, look(sys.stdout), before))
 
 
 def _user() -> str:

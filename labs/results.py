@@ -19,9 +19,10 @@ CODE = re.compile(r"`([^`]+)`")
 CELL = 'style="text-align: left; vertical-align: top"'
 
 
-def text(record: Record, how: Look) -> str:
-    """The record for a terminal."""
-    lines = report.text(record).splitlines()
+def text(record: Record, how: Look, before: Record | None = None) -> str:
+    """The record for a terminal; after an earlier one only what is new in it."""
+    said = report.text(record) if before is None else report.news(record, before)
+    lines = said.splitlines()
     for at, line in enumerate(lines):
         sign = line.strip()[:1]
         if line.startswith("  ") and sign in COLOURS and line.strip()[1:2] == " ":

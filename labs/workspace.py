@@ -78,7 +78,7 @@ class Desk:
 
     def reset(self) -> list[str]:
         """Move the notebook and the answers to a backup and begin anew with the same variant."""
-        variant = self._begun()
+        variant = self.begun()
         with self._alone():
             done = self._put_away()
         return done + self.start(variant)
@@ -99,14 +99,14 @@ class Desk:
     def record(self, task: str, value: Any) -> None:
         """Write an answer; raises UnknownName for a task that is none, CourseError for a damaged sheet."""
         self.lab.task(task)
-        self._begun()
+        self.begun()
         with self._alone():
-            text = self.answers.read_text() if self.answers.exists() else self._sheet(self._begun())
+            text = self.answers.read_text() if self.answers.exists() else self._sheet(self.begun())
             _write(self.answers, AnswerSheet(self.answers, text).with_answer(task, value))
 
     def hint(self, task: str) -> tuple[int, int, str]:
         """The next hint of a task: its number, how many there are, its text. The last one is said again."""
-        texts = self.lab.hints(task, self._begun())
+        texts = self.lab.hints(task, self.begun())
         with self._alone():
             given = self._read("hints.json")
             number = min(int(given.get(task, 0)) + 1, len(texts))
@@ -136,7 +136,7 @@ class Desk:
 
     def checker(self, inventory: Path, *more: str) -> list[str]:
         """The command that judges this lab; `more` are further options of `python -m checker`."""
-        self._begun()
+        self.begun()
         files = {
             "inventory": inventory,
             "lab": self.lab.folder,
@@ -147,7 +147,8 @@ class Desk:
         options = [f"--{name}={path}" for name, path in files.items()]
         return [sys.executable, "-P", "-m", "checker", *options, *more]
 
-    def _begun(self) -> Variant:
+    def begun(self) -> Variant:
+        """The variant that was started; CourseError if none was."""
         found = self.variant()
         if found is None:
             raise CourseError(f"lab {self.lab.number} has not been started", f"`lab start {self.lab.number}`")

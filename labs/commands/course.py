@@ -26,6 +26,13 @@ def start(given: Given) -> int:
     return 0
 
 
+def read(given: Given) -> int:
+    """Show the lesson for a terminal."""
+    at(given)
+    say(lab.read(given.n, given.section))
+    return 0
+
+
 def answer(given: Given) -> int:
     """Record what the learner claims."""
     at(given)
@@ -40,6 +47,14 @@ def hint(given: Given) -> int:
     return 0
 
 
+def plot(given: Given) -> int:
+    """Draw counts as text."""
+    at(given)
+    drawn = lab.plot(given.n, given.tasks)
+    say(f"{', '.join(given.tasks)}: no answer yet" if drawn is None else repr(drawn))
+    return 0
+
+
 def check(given: Given) -> int:
     """Judge; 0 all passed, 1 something has not, 2 could not be judged."""
     if given.json and given.watch:
@@ -48,7 +63,7 @@ def check(given: Given) -> int:
             f"`lab check {given.n} --json` again and again, or `lab check {given.n} --watch`",
         )
     at(given)
-    return lab.check(given.n, json=given.json, junit=given.junit, watch=given.watch)
+    return lab.check(given.n, given.task, json=given.json, junit=given.junit, watch=given.watch)
 
 
 def reset(given: Given) -> int:
@@ -100,6 +115,23 @@ COMMANDS = (
         ),
     ),
     Command(
+        "read",
+        "the lesson, with your own values, for a terminal",
+        "lab read 3 4",
+        read,
+        (
+            N,
+            argument(
+                "section",
+                metavar="SECTION",
+                nargs="?",
+                type=number("the section", 1, 99, "`lab read N | grep '## '` shows the sections"),
+                help="only this one, by its number",
+            ),
+            WHERE,
+        ),
+    ),
+    Command(
         "answer",
         "record an answer to a task",
         "lab answer 3 mode iptables",
@@ -131,11 +163,19 @@ COMMANDS = (
         check,
         (
             N,
+            argument("task", metavar="TASK", nargs="?", default="", help="only this one"),
             argument("--json", action="store_true", help="the result record for programs"),
             argument("--junit", metavar="FILE", default="", help="write the result as JUnit XML too"),
             argument("--watch", action="store_true", help="again whenever something changes"),
             WHERE,
         ),
+    ),
+    Command(
+        "plot",
+        "draw the counts that you have answered",
+        "lab plot 4 requests",
+        plot,
+        (N, argument("tasks", metavar="TASK", nargs="+", help="one, or several side by side"), WHERE),
     ),
     Command("reset", "begin a lab again", "lab reset 3", reset, (N, WHERE)),
     Command(

@@ -1,11 +1,12 @@
 """One record, three ways to write it."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from checker.outcomes import Outcome
-from checker.report import CheckResult, Record, TaskResult, junit, summary, text
+from checker.report import CheckResult, Record, TaskResult, junit, news, summary, text
 
 CHECKS = (
     CheckResult("a", "one", "A holds.", 2, Outcome.PASSED),
@@ -79,3 +80,12 @@ def test_text_says_of_each_check_why_and_what_next():
         "One  (2 of 3)\n  ✓ A holds.\n  ✗ B holds.\n      expected: a chain\n      found: `<x> & y`" in shown
     )
     assert "  ! D holds.\n      could not judge: the cluster is down\n      next: `lab up`" in shown
+
+
+def test_of_a_second_record_only_what_is_new_is_said():
+    before, changed = (
+        record(*CHECKS),
+        record(*CHECKS[:2], *(replace(each, outcome=Outcome.PASSED) for each in CHECKS[2:])),
+    )
+    assert news(changed, before) == "Two  (7 of 7)\n  ✓ C holds.\n  ✓ D holds.\n\n9 of 10 points\n"
+    assert news(before, before) == "2 of 10 points, 4 not judged (this costs nothing)\n"
