@@ -11,7 +11,6 @@ which would outlive a killed ``nsenter``.
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +106,8 @@ async def run_async(
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """``run`` without blocking the event loop; a cancelled caller leaves no process behind."""
+    import asyncio  # 40 ms, which who runs one command does without
+
     words = tuple(argv)
     with program.stdin(input) as stdin, program.missing(words):
         process = await asyncio.create_subprocess_exec(

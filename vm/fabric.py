@@ -1,4 +1,4 @@
-"""Where the machines' private network lies on this host: 192.168.56.0/24, or the next one that is free.
+"""Where the machines' networks lie on this host: 192.168.56.0/24 or the next that is free; and Vagrant's.
 
 All numbers of the lab follow from the plan's, so another network is the same plan with another beginning.
 Only /24s below 192.168.64.0 are tried: VirtualBox allows no others to its host-only networks.
@@ -11,24 +11,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_interface, ip_network
+from typing import Any
 
 from vm import command
-from vm.errors import CommandNotFound, HostCannot
+from vm.errors import CommandNotFound, HostCannot, MachineError
 from vm.plan import Plan
 
+LENGTH = 24
 NETWORKS = tuple(f"192.168.{third}.0/24" for third in range(56, 64))
+MANAGEMENT = tuple(f"192.168.{third}.0/24" for third in (121, *range(123, 129)))
+"""vagrant-libvirt's usual network, and those tried instead; 122 is that of libvirt itself."""
 
 
 def addresses() -> dict[str, list[str]]:
-    """This host's IPv4 addresses with their lengths, by the name of the card; empty where `ip` is missing."""
-    try:
-        said = command.run(["ip", "-json", "-4", "address"], check=False).stdout
-    except CommandNotFound:  # macOS: Vagrant itself finds a clash there
-        return {}
-    return {
-        card["ifname"]: [f"{each['local']}/{each['prefixlen']}" for each in card["addr_info"]]
-        for card in json.loads(said or "[]")
-    }
+    """Who has which IPv4 network here: addresses with their lengths, and routes, by the name of the card.
+
+    A route wider than a /24 is no claim: that of the machines is more specific and wins. Empty where there is
+    no `ip`: on macOS Vagrant itself finds a clash.
+    """
+    found: dict[str, list[str]] = {}
+    for card in _ip("address"):
+        found[card["ifname"]] = [f"{each['local']}/{each['prefixlen']}" for each in card["addr_info"]]
+    for route in _ip("route"):
+        network = ip_network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
+        if network.prefixlen >= LENGTH and "dev" in route:
+            found.setdefault(route["dev"], []).append(str(network))
+    return found
 
 
 def holders(network: str, cards: Mapping[str, list[str]]) -> list[str]:
@@ -54,6 +62,31 @@ def free(cards: Mapping[str, list[str]]) -> tuple[str, str]:
     raise HostCannot(f"no private network is free for machines: {held}", "take one of these cards down")
 
 
+def management(cards: Mapping[str, list[str]], own: str) -> dict[str, str]:
+    """Settings for the network by which Vagrant reaches machines, where libvirt's usual one is taken.
+
+    ``own`` is the bridge of that usual one, "" where it is not up: its address is no clash.
+    """
+    others = {card: held for card, held in cards.items() if card != own}
+    if not holders(MANAGEMENT[0], others):
+        return {}
+    for network in MANAGEMENT[1:]:
+        if not holders(network, others):
+            name = f"vagrant-libvirt-{network.split('.')[2]}"
+            return {"management_network_name": name, "management_network_address": network}
+    return {}
+
+
+def bridge(network: str = "vagrant-libvirt") -> str:
+    """The bridge of one of libvirt's networks, "" where there is none of that name."""
+    try:
+        said = command.run(["virsh", "--connect", "qemu:///system", "net-info", network], check=False).stdout
+    except MachineError:
+        return ""
+    found = re.search(r"(?m)^Bridge: +(\S+)", said)
+    return found[1] if found else ""
+
+
 def moved(plan: Plan, network: str) -> Plan:
     """The same plan in that network."""
     if network == plan.fabric:
@@ -61,6 +94,15 @@ def moved(plan: Plan, network: str) -> Plan:
     before, after = (re.escape(plan.fabric.rpartition(".")[0]) + r"\.", network.rpartition(".")[0] + ".")
     text = re.sub(rf'"{before}', f'"{after}', json.dumps(plan.to_json()))
     return replace(Plan.from_json(json.loads(text)))
+
+
+def _ip(what: str) -> list[dict[str, Any]]:
+    try:
+        said = command.run(["ip", "-json", "-4", what], check=False).stdout
+    except CommandNotFound:
+        return []
+    found: list[dict[str, Any]] = json.loads(said or "[]")
+    return found
 
 
 def _foreign(cards: list[str]) -> list[str]:

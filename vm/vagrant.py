@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from vm import command, fabric, inventory, kvm, vagrant_faults, vagrant_settings, virtual
+from vm import command, fabric, forward, inventory, kvm, remains, vagrant_faults, vagrant_settings, virtual
 from vm.box import store
+from vm.box.store import Box
 from vm.errors import CommandFailed, HostCannot, MachineError
 from vm.plan import plan
 from vm.vagrant_cli import Report, Spoken
@@ -27,6 +27,7 @@ SETTINGS = "machines.yaml"
 VAGRANTFILE = Path(__file__).parent / "Vagrantfile"
 POWER_OFF = ("sudo", "-n", "systemctl", "--force", "poweroff")
 RUNNING = "running"
+LIBVIRT = "libvirt"
 
 
 def silent(_: str) -> None:
@@ -47,24 +48,38 @@ class Vagrant:
         """What machines.yaml says; None before the first ``write``."""
         return vagrant_settings.read(self.folder / SETTINGS)
 
+    def provider(self) -> str:
+        """Which provider machines have or would get: Vagrant takes the Vagrantfile's first that is there."""
+        for note in self.folder.glob(".vagrant/machines/*/*/id"):
+            return note.parent.name
+        if chosen := os.environ.get("VAGRANT_DEFAULT_PROVIDER"):
+            return chosen
+        plugins: list[str] = []
+        self._spoken(silent, lambda spoken: plugins.extend(plugin.name for plugin in spoken.plugin_list()))
+        return LIBVIRT if "vagrant-libvirt" in plugins else "another"
+
     def settings_for(self, nodes: int | None, report: Report = silent) -> Settings:
         """Settings for that many nodes: those of the machines that there are, or new ones.
 
         Takes up to 15 s for new ones, in which KVM is tried. Raises MachineError for fewer than there are.
         """
-        known = self.settings() if self.exists() else None
-        if known:
-            return vagrant_settings.grown(known, nodes or known.nodes)
-        box = store.find()
-        found = kvm.remembered()
-        report(found.found)
-        if box and not box.current:
-            report(f"the box of {box.made} is older than this lab: `lab box build` makes a new one")
-        network, taken = fabric.free(fabric.addresses())
+        known = self.settings()
+        if known and self.exists():
+            return self._with_a_free_port(vagrant_settings.grown(known, nodes or known.nodes), report)
+        if known:  # begun, and no machine was made
+            remains.remove_all(known)
+        libvirt = self.provider() == LIBVIRT
+        box, found = _box(libvirt, report), kvm.Acceleration(True, "")
+        if libvirt:
+            found = kvm.remembered()
+            report(found.found)
+        cards = fabric.addresses()
+        network, taken = fabric.free(cards)
         if taken:
             report(f"the machines' network is {network}: {taken} has the usual one")
         wanted = fabric.moved(plan((nodes or NODES) - 1), network)
-        return vagrant_settings.make(self.folder, wanted, box, found)
+        made = vagrant_settings.make(self.folder, wanted, box, found)
+        return made.with_libvirt(fabric.management(cards, fabric.bridge())) if libvirt else made
 
     def write(self, settings: Settings) -> None:
         """Put the files there that Vagrant reads: Vagrantfile, settings, the box's key, the emulator."""
@@ -72,7 +87,7 @@ class Vagrant:
         inventory.write(self.folder / "Vagrantfile", VAGRANTFILE.read_text(encoding="utf-8"))
         box = store.find()
         key = self.folder / "key"
-        if settings.key and box and not key.exists():
+        if settings.key and box and (box.name == settings.box or not key.exists()):
             inventory.write(key, box.key.read_text(encoding="ascii"))
         if "emulator_path" in settings.libvirt:
             emulator = Path(settings.libvirt["emulator_path"])
@@ -83,13 +98,13 @@ class Vagrant:
     def up(self, report: Report) -> None:
         """Make, boot or wake whatever does not run; raises HostCannot, MachineError with the cure."""
         before = self.status()
-        self._end_forwards([name for name, state in before.items() if state != RUNNING])
+        for name, state in before.items():
+            if state != RUNNING:
+                forward.end(self.folder, name)
         if not all(state == RUNNING for state in before.values()):
             self._spoken(report, lambda spoken: self._make(spoken, report))
-        elif not self._forwarded():
-            report("the API server's port is forwarded anew")
-            self._spoken(report, lambda spoken: spoken.reload(next(iter(before)), provision=False))
         self._write_ssh_config()
+        self._lead(before, report)
 
     def status(self) -> dict[str, str]:
         """Each machine's state by its name, in Vagrant's words: running, not_created, shutoff…"""
@@ -115,7 +130,9 @@ class Vagrant:
         if config.exists():
             virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
         self._spoken(report, lambda spoken: spoken.destroy())
-        self._end_forwards(["*"])
+        forward.end(self.folder, "*")
+        if known := self.settings():
+            remains.remove(known, remains.domains(known))
 
     def ssh_config(self) -> Path:
         """ssh's configuration file, a host a machine, one connection for all commands to it."""
@@ -126,11 +143,18 @@ class Vagrant:
 
     def snapshot(self, name: str) -> None:
         """Keep the state of all machines under that name; raises MachineError where the provider cannot."""
-        self._spoken(silent, lambda spoken: spoken.snapshot_save(name))
+        self._spoken(silent, lambda spoken: spoken.save(name))
 
-    def restore(self, name: str) -> None:
-        """Go back to the state of that name."""
-        self._spoken(silent, lambda spoken: spoken.snapshot_restore(name))
+    def restore(self, name: str, report: Report = silent) -> None:
+        """Go back to the state of that name: memory, disks, and the way in.
+
+        Connections are of the time that is over: the machine knows them as they were then.
+        """
+        config = self.folder / virtual.CONFIG
+        virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
+        forward.end(self.folder, "*")
+        self._spoken(report, lambda spoken: spoken.restore(name))
+        self.up(report)
 
     def _make(self, spoken: Spoken, report: Report) -> None:
         """`vagrant up`; once more when remains were in the way."""
@@ -140,41 +164,42 @@ class Vagrant:
             if not vagrant_faults.REMAINS.search(error.stderr):
                 raise
             report("remains of an interrupted `lab up` are removed")
-            self._remove_remains(spoken)
+            known = self.settings() or vagrant_settings.NONE
+            remains.remove(known, [row.name for row in spoken.status() if row.state == "not_created"])
+            if not self.exists():
+                remains.remove_all(known)
             spoken.up()
-
-    def _remove_remains(self, spoken: Spoken) -> None:
-        """Of machines that Vagrant does not know: what libvirt knows under our names, and their disks."""
-        settings = self.settings() or vagrant_settings.NONE
-        for row in spoken.status():
-            if row.state == "not_created":
-                domain = settings.prefix + row.name
-                for words in (("destroy", domain), ("undefine", domain)):
-                    with contextlib.suppress(MachineError):
-                        command.run(["virsh", "--connect", "qemu:///system", *words], check=False)
-                spoken.destroy(row.name)
 
     def _write_ssh_config(self) -> None:
         said: list[str] = []
         self._spoken(silent, lambda spoken: said.append(spoken.ssh_config()))
         inventory.write(self.folder / virtual.CONFIG, virtual.shared(said[0], self.folder))
 
-    def _forwarded(self) -> bool:
-        """Whether the API server's port of this host leads anywhere."""
-        port = (self.settings() or vagrant_settings.NONE).api_port
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
-            return True
-        return False
+    def _with_a_free_port(self, known: Settings, report: Report) -> Settings:
+        """The same, with another port for the API server where its own is another program's.
 
-    def _end_forwards(self, machines: Sequence[str]) -> None:
-        """vagrant-libvirt forwards ports by an ssh, which may outlive a machine and then holds the port."""
-        for name in machines:
-            for file in self.folder.glob(f".vagrant/machines/{name}/libvirt/pids/ssh_*.pid"):
-                with contextlib.suppress(OSError, ValueError):
-                    pid = int(file.read_text())
-                    program = Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
-                    if Path(program).name == "ssh":  # a pid is soon another's
-                        os.kill(pid, signal.SIGTERM)
+        Of other providers than libvirt Vagrant itself says so, when the machine is booted.
+        """
+        port = known.api_port
+        if self.provider() != LIBVIRT or not forward.taken(port) or forward.ours(self.folder, port):
+            return known
+        other = forward.free_port()
+        report(f"port {port} of this host is another program's by now: the API server's is {other}")
+        return replace(known, api_port=other)
+
+    def _lead(self, before: Mapping[str, str], report: Report) -> None:
+        """See that the API server's port leads to the first machine."""
+        port = (self.settings() or vagrant_settings.NONE).api_port
+        provider, first = self.provider(), next(iter(before))
+        if forward.leads(self.folder, port, provider):
+            return
+        if provider == LIBVIRT:
+            report("the API server's port is forwarded anew")
+            forward.end(self.folder, first)
+            forward.begin(self.folder, port, first)
+        elif before[first] == RUNNING:  # one that was booted now has it, or Vagrant had said why not
+            report("the API server's port is forwarded anew")
+            self._spoken(report, lambda spoken: spoken.reload(first, provision=False))
 
     def _spoken(self, report: Report, act: Callable[[Spoken], object]) -> None:
         """Do something with Vagrant; its failures become the lab's errors."""
@@ -188,3 +213,19 @@ class Vagrant:
             act(Spoken(self.folder, report))
         except CommandFailed as error:
             raise vagrant_faults.of(error.stderr) from error
+
+
+def _box(libvirt: bool, report: Report) -> Box | None:
+    """The box that was built here, if it fits; what does not is said."""
+    box = store.find()
+    if box is None:
+        return None
+    if not libvirt:
+        report("the box that was built is for libvirt: the catalogue's is taken")
+    elif box.architecture != store.architecture():
+        report(f"the box that was built is for {box.architecture}, not {store.architecture()}: not taken")
+    else:
+        if not box.current:
+            report(f"the box of {box.made} is older than this lab: `lab box build` makes a new one")
+        return box
+    return None

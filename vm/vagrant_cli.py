@@ -31,6 +31,7 @@ STEPS = (
     (r"==> (\S+): Resuming", "{0} goes on"),
     (r"==> (\S+): Machine booted and ready", "{0} answers"),
     (r"==> (\S+): (?:Removing domain|Destroying VM)", "{0} is removed"),
+    (r"==> (\S+): Restoring the snapshot", "{0} goes back"),
 )
 """What is told of all that Vagrant says: a regular expression, and the step that it means."""
 
@@ -46,6 +47,14 @@ class Spoken(vagrant.Vagrant):  # type: ignore[misc]
         super().__init__(root=str(folder))
         self.env = {**os.environ, "VAGRANT_CWD": str(folder), "VAGRANT_CHECKPOINT_DISABLE": "1"}
         self._report = report
+
+    def save(self, name: str) -> None:
+        """Keep a snapshot of every machine, instead of one of that name."""
+        self._call_vagrant_command(["snapshot", "save", "--force", name])
+
+    def restore(self, name: str) -> None:
+        """Go back to the snapshot of that name."""
+        self._call_vagrant_command(["snapshot", "restore", name, "--no-provision"])
 
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
         # Not --no-tty: Vagrant is then silent about a download, however long it takes.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from vm import fabric, kvm
+from vm import fabric, forward, kvm
 from vm.box import build, store
 from vm.box.store import Box
 from vm.errors import MachineError
@@ -77,6 +76,10 @@ class Settings:
         first = next(iter(self.machines.values()))[0]
         return fabric.moved(plan(self.nodes - 1), f"{first.rpartition('.')[0]}.0/24")
 
+    def with_libvirt(self, more: Mapping[str, str]) -> Settings:
+        """The same with these settings of vagrant-libvirt, too."""
+        return replace(self, libvirt={**self.libvirt, **more})
+
     def text(self) -> str:
         """As it stands in the file."""
         return yaml.safe_dump(asdict(self), sort_keys=False)
@@ -106,7 +109,7 @@ def make(folder: Path, wanted: Plan, box: Box | None, acceleration: Acceleration
         machines=machines(wanted),
         network=f"lab-{mark}",
         prefix=f"lab-{mark}-",
-        api_port=free_port(),
+        api_port=forward.free_port(),
         libvirt=choice,
         **_of_box(box, folder, architecture),
     )
@@ -140,13 +143,6 @@ def machines(wanted: Plan) -> dict[str, list[str]]:
     addresses = {node.name: [node.address] for node in wanted.cluster_nodes}
     next(iter(addresses.values())).extend(helper.address for helper in wanted.helpers)
     return addresses
-
-
-def free_port() -> int:
-    """A port of this host's loopback that nobody listens on."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def _of_box(box: Box | None, folder: Path, architecture: str) -> dict[str, Any]:

@@ -12,17 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from vm import vagrant_cli, vagrant_settings
+from vm import fabric, kvm, vagrant_cli, vagrant_settings
+from vm.box import store
+from vm.box.store import Box
 from vm.errors import HostCannot, MachineError
 from vm.kvm import Acceleration
 from vm.plan import plan
 from vm.vagrant import Vagrant
 
+PLUGIN = "1795452275,,plugin-name,vagrant-libvirt\n1795452275,vagrant-libvirt,plugin-version,0.11.2\n"
 PROGRAM = """\
 #!/bin/sh
 cd "$VAGRANT_CWD" || exit 9
 echo "$*" >>asked
 case $1 in
+plugin) [ ! -e plugins ] || cat plugins ;;
 status)
     [ ! -e unusable ] || { cat unusable; exit 1; }
     for name in control-1 worker-1; do
@@ -33,8 +37,8 @@ up)
     if [ -e refuses ]; then cat refuses; rm refuses; exit 1; fi
     printf '==> box: Progress: 10%%\\r==> box: Progress: 99%%\\n'
     echo "==> worker-1: Machine booted and ready!"
-    mkdir -p .vagrant/machines/worker-1/libvirt
-    echo 1 >.vagrant/machines/worker-1/libvirt/id
+    mkdir -p .vagrant/machines/worker-1/virtualbox
+    echo 1 >.vagrant/machines/worker-1/virtualbox/id
     echo running >state ;;
 reload) echo "==> control-1: Machine booted and ready!" ;;
 ssh-config) printf 'Host worker-1\\n  HostName 127.0.0.1\\n' ;;
@@ -87,12 +91,34 @@ def test_the_settings_of_machines_that_there_are_stay(vagrant: Vagrant) -> None:
 
 
 def test_remains_of_an_interrupted_up_are_removed_and_it_goes_on(vagrant: Vagrant) -> None:
+    virsh = provide(vagrant, "virsh")
     (vagrant.folder / "refuses").write_text(
         "Volume for domain is already created. Please run 'vagrant destroy'"
     )
     said = up(vagrant)
     assert said == ["remains of an interrupted `lab up` are removed", "worker-1 answers"]
-    assert asked(vagrant).count("destroy") == 2, "one for each machine that is not made"
+    settings = vagrant.settings()
+    assert settings is not None
+    for name in ("control-1", "worker-1"):
+        assert f"undefine {settings.prefix}{name} --snapshots-metadata" in virsh.read_text()
+        assert f"vol-delete {settings.prefix}{name}.img --pool default" in virsh.read_text()
+    assert f"net-undefine {settings.network}" in virsh.read_text()
+
+
+def test_an_up_that_was_killed_before_its_first_machine_begins_anew_in_the_same_network(
+    vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vagrant makes the network first; a second one of that name elsewhere it refuses for good."""
+    network = vagrant.folder / "network"
+    network.touch()
+    monkeypatch.setattr(store, "find", lambda: None)
+    provide(vagrant, "virsh", f'case "$*" in *"net-undefine lab-"*) rm -f {network} ;; esac')
+    monkeypatch.setattr(
+        fabric, "addresses", lambda: {"virbr1": ["192.168.56.1/24"]} if network.exists() else {}
+    )
+    said: list[str] = []
+    made = vagrant.settings_for(2, said.append)
+    assert (made.plan.fabric, said) == ("192.168.56.0/24", [])
 
 
 def test_another_failure_is_told_with_its_cure_and_leaves_the_machines_alone(vagrant: Vagrant) -> None:
@@ -182,12 +208,87 @@ def test_a_provider_that_cannot_be_used_is_told_as_soon_as_states_are_asked(vagr
         vagrant.status()
 
 
-def test_an_ssh_that_outlived_its_machine_no_longer_holds_the_port(vagrant: Vagrant, tmp_path: Path) -> None:
-    pids = vagrant.folder / ".vagrant/machines/control-1/libvirt/pids"
-    pids.mkdir(parents=True)
-    (pids / "ssh_6443.pid").write_text(str(os.getpid()))
-    up(vagrant)  # this process is no ssh: it is left alone, or this test would end here
-    assert asked(vagrant).count("up") == 1
+@pytest.mark.parametrize(
+    ("plugins", "architecture", "box", "said"),
+    [
+        (PLUGIN, "amd64", "kube-proxy-lab-x", ["KVM boots"]),
+        (
+            "",
+            "amd64",
+            "debian/bookworm64",
+            ["the box that was built is for libvirt: the catalogue's is taken"],
+        ),
+        (
+            PLUGIN,
+            "arm64",
+            "bento/debian-12",
+            ["the box that was built is for amd64, not arm64: not taken", "KVM boots"],
+        ),
+    ],
+    ids=["libvirt", "another provider", "another architecture"],
+)
+def test_the_box_that_was_built_is_taken_where_it_fits_and_kvm_is_tried_for_libvirt_alone(
+    vagrant: Vagrant,
+    monkeypatch: pytest.MonkeyPatch,
+    plugins: str,
+    architecture: str,
+    box: str,
+    said: list[str],
+) -> None:
+    (vagrant.folder / "plugins").write_text(plugins)
+    built = Box(Path("/cache/box"), "kube-proxy-lab-x", "amd64", "6.1", "now", store.contents())
+    monkeypatch.setattr(store, "find", lambda: built)
+    monkeypatch.setattr(store, "architecture", lambda: architecture)
+    monkeypatch.setattr(fabric, "addresses", dict)
+    monkeypatch.setattr(kvm, "remembered", lambda: Acceleration(True, "KVM boots"))
+    (vagrant.folder / "machines.yaml").unlink()
+    told: list[str] = []
+    assert vagrant.settings_for(None, told.append).box == box
+    assert told == said
+
+
+def test_the_key_is_that_of_the_box_that_machines_are_made_of(
+    vagrant: Vagrant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that another box has left in the folder would lock everybody out of the new machines."""
+    boxes = [Box(tmp_path / name, name, "amd64", "6.1", "now") for name in ("old", "new")]
+    for box in boxes:
+        box.folder.mkdir()
+        box.key.write_text(f"the key of {box.name}")
+        monkeypatch.setattr(store, "find", lambda box=box: box)
+        vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), box, Acceleration(True, "KVM")))
+        assert (vagrant.folder / "key").read_text() == f"the key of {box.name}"
+    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), boxes[0], Acceleration(True, "KVM")))
+    assert (vagrant.folder / "key").read_text() == "the key of new", "machines of the old box keep theirs"
+
+
+def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(vagrant: Vagrant) -> None:
+    known = vagrant.settings()
+    assert known is not None
+    note = vagrant.folder / ".vagrant/machines/control-1/libvirt/id"
+    note.parent.mkdir(parents=True)
+    note.write_text("1")
+    assert vagrant.settings_for(None) == known
+    with listening(vagrant):
+        said: list[str] = []
+        other = vagrant.settings_for(None, said.append)
+    assert other.api_port != known.api_port
+    taken = f"port {known.api_port} of this host is another program's by now"
+    assert said == [f"{taken}: the API server's is {other.api_port}"]
+
+
+def test_after_a_snapshot_was_restored_the_ways_in_are_made_anew(vagrant: Vagrant) -> None:
+    up(vagrant)
+    vagrant.snapshot("made")
+    (vagrant.folder / "ssh_config").write_text("of old connections")
+    ssh = provide(vagrant, "ssh")
+    with listening(vagrant):
+        vagrant.restore("made")
+    lines = (vagrant.folder / "asked").read_text().splitlines()
+    assert "snapshot save --force made --no-color" in lines
+    assert lines.index("snapshot restore made --no-provision --no-color") < lines.index("ssh-config", 4)
+    assert ssh.read_text().count("-O exit") == 2, "a connection to each machine is closed"
+    assert "ControlMaster" in vagrant.ssh_config().read_text()
 
 
 @pytest.mark.parametrize(("state", "ends"), [("running", False), ("shutoff", True)])
@@ -204,6 +305,15 @@ def test_a_forwarded_port_is_let_go_when_its_machine_does_not_run(
         up(vagrant)
         assert (process.poll() is not None or process.wait(5) is not None) if ends else process.poll() is None
         process.kill()
+
+
+def provide(vagrant: Vagrant, name: str, does: str = "") -> Path:
+    """Put a program on the PATH that notes what it is asked for; returns its notes."""
+    notes = vagrant.folder / f"{name}.asked"
+    program = Path(os.environ["PATH"].split(":")[0]) / name
+    program.write_text(f'#!/bin/sh\necho "$*" >>{notes}\n{does}\n')
+    program.chmod(0o755)
+    return notes
 
 
 def interrupt_when_there(path: Path, signum: signal.Signals) -> None:

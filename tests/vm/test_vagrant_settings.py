@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 import subprocess
 from pathlib import Path
 
@@ -84,11 +83,6 @@ def test_machines_are_added_and_those_that_there_are_stay(tmp_path: Path) -> Non
     assert dataclasses.replace(grown, machines=known.machines) == known
     with pytest.raises(MachineError, match="there are 4 virtual machines, and 2 nodes are fewer"):
         vagrant_settings.grown(grown, 2)
-
-
-def test_a_free_port_can_be_listened_on() -> None:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", vagrant_settings.free_port()))
 
 
 def test_libvirt_may_start_a_program_of_ours_unless_something_confines_it(tmp_path: Path) -> None:
