@@ -30,6 +30,9 @@ class Backend(Protocol):
     def exists(self) -> bool:
         """Whether there are machines, running or halted."""
 
+    def begun(self) -> float:
+        """When it was last asked to make or start machines (seconds of the epoch); 0.0 for never."""
+
     def runs(self) -> bool:
         """Whether they run, as far as can be told without a look at each."""
 
@@ -38,6 +41,9 @@ class Backend(Protocol):
 
     def up(self, order: Order, report: Progress) -> Inventory:
         """Make them run, whatever state they are in; raises an error with its cure."""
+
+    def reset(self, report: Progress) -> Inventory:
+        """Machines and objects as they were made, whatever was done to them since; only where it `exists`."""
 
     def down(self, *, purge: bool) -> str:
         """End them, with `purge` for good; says what became of them."""
@@ -50,10 +56,13 @@ BACKENDS: Mapping[str, Callable[[Home], Backend]] = {
 
 
 def of(home: Home, wanted: str = "") -> Backend:
-    """The backend of that folder; raises LabError if another is wanted than the one with machines there."""
-    there = next((backend for backend in _all(home) if backend.exists()), None)
+    """The backend of that folder; raises LabError if another is wanted than the one with machines there.
+
+    Where there are none, it is the one that was asked for last: a `lab up` that ended half-way goes on.
+    """
+    there = next((backend for backend in every(home) if backend.exists()), None)
     if there is None:
-        return BACKENDS[wanted or "namespaces"](home)
+        return BACKENDS[wanted](home) if wanted else max(every(home), key=lambda each: each.begun())
     if wanted not in ("", there.name):
         raise LabError(
             f"{home.path} has a cluster of backend {there.name}, not {wanted}",
@@ -62,5 +71,6 @@ def of(home: Home, wanted: str = "") -> Backend:
     return there
 
 
-def _all(home: Home) -> list[Backend]:
+def every(home: Home) -> list[Backend]:
+    """All kinds, for that folder."""
     return [make(home) for make in BACKENDS.values()]

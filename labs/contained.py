@@ -28,6 +28,10 @@ class Namespaces:
         """Namespaces end with their processes: what exists runs."""
         return self.runs()
 
+    def begun(self) -> float:
+        """When the API server last wrote."""
+        return self.home.database.stat().st_mtime if self.home.database.exists() else 0.0
+
     def runs(self) -> bool:
         """Whether the lab's first process holds the lock."""
         return lock.held(self.home.path)
@@ -49,6 +53,16 @@ class Namespaces:
         modes.require_here(order.mode, root=os.geteuid() == 0)
         families = dualstack.chosen(self.home, order.dual_stack)
         return self._begin(plan((order.nodes or NODES) - 1, dual_stack=families), report)
+
+    def reset(self, report: Progress) -> Inventory:
+        """End them all, forget the objects, and begin with as many nodes and address families."""
+        enter(self.home)
+        before = inventory.load(self.home.inventory).plan
+        self.down(purge=False)
+        for file in self.home.path.glob(f"{self.home.database.name}*"):
+            file.unlink()
+        report("the machines and objects that there were are gone")
+        return self.up(Order(len(before.cluster_nodes), dual_stack=before.dual_stack), report)
 
     def down(self, *, purge: bool) -> str:
         """End them all; no error where none runs."""

@@ -150,6 +150,13 @@ def reset(n: int, *, report: Progress) -> str:
     return lessons.reset(n, report)
 
 
+def reset_machines(*, report: Progress) -> str:
+    """All machines and objects as they were made."""
+    from labs import upkeep
+
+    return upkeep.reset(report=report)
+
+
 def solve(n: int, show: bool) -> int:
     """Do lab `n` from its solution, or only show the commands."""
     from labs import lessons

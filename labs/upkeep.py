@@ -55,10 +55,29 @@ def up(order: Order, backend: str, *, report: Progress) -> Summary:
 def down(purge: bool) -> str:
     """End all of it; with `purge`, forget the objects too. A lab that is not running is no error."""
     home = config.home()
-    said = backends.of(home).down(purge=purge)
+    backend = backends.of(home)
+    said = backend.down(purge=purge)
     if purge:
+        for other in backends.every(home):
+            if other.name != backend.name and other.begun():
+                other.down(purge=True)
         _forget(home, config.workspace())
     return said
+
+
+def reset(*, report: Progress) -> str:
+    """Machines and objects as the first `lab up` made them; the learner's files stay. Raises NotUp."""
+    home = config.home()
+    backend = backends.of(home)
+    if not backend.exists():
+        raise NotUp(f"there is no cluster in {home.path}", "`lab up` makes one")
+    with _alone(home):
+        running = backend.reset(report)
+    asyncio.run(_settle(home, running, DEFAULT, report))
+    return (
+        f"The machines and the cluster's objects are as they were made, in {report.seconds:.0f} s. Notebooks "
+        "and answers are as you left them; `lab start N` sets a lab's stage again."
+    )
 
 
 def status() -> Status:

@@ -20,6 +20,9 @@ from labs.summary import Pairs
 from vm import inventory
 from vm.inventory import Inventory
 
+SETTINGS = "machines.yaml"  # vm.vagrant's
+SERVICES = "lab-a*.service"  # those of vm/ansible that a machine has: lab-agent, lab-apiserver
+
 if TYPE_CHECKING:
     from vm.vagrant import Vagrant
     from vm.vagrant_settings import Settings
@@ -40,6 +43,11 @@ class VirtualMachines:
     def exists(self) -> bool:
         """Whether Vagrant has made machines here, running or halted."""
         return self.folder.exists() and self._vagrant().exists()
+
+    def begun(self) -> float:
+        """When `lab up` last wrote down what it wants."""
+        file = self._vagrant().folder / SETTINGS
+        return file.stat().st_mtime if file.exists() else 0.0
 
     def runs(self) -> bool:
         """Whether they were brought up and not taken down since."""
@@ -65,12 +73,27 @@ class VirtualMachines:
         settings = vagrant.settings_for(order.nodes, report)
         vagrant.write(settings)
         vagrant.up(report)
-        return self._provision(settings, report)
+        return self._finish(settings, report)
+
+    def reset(self, report: Progress) -> Inventory:
+        """Back to the snapshot of when they were made; without one they are made anew."""
+        vagrant = self._vagrant()
+        settings = vagrant.settings_for(None, report)
+        if vagrant.has_snapshots():
+            vagrant.restore(report)
+            self._wake(settings)
+        else:
+            report("there is no snapshot of the machines: they are made anew")
+            vagrant.destroy(report)
+            vagrant.write(settings)
+            vagrant.up(report)
+        return self._finish(settings, report)
 
     def down(self, *, purge: bool) -> str:
         """Halt them, or destroy them; no error where none runs."""
         vagrant = self._vagrant()
         if not vagrant.exists():
+            vagrant.forget()
             return "No cluster was running."
         self.home.inventory.unlink(missing_ok=True)
         if purge:
@@ -83,6 +106,18 @@ class VirtualMachines:
         from vm.vagrant import Vagrant
 
         return Vagrant(self.folder)
+
+    def _finish(self, settings: Settings, report: Progress) -> Inventory:
+        """Make the machines a cluster, and keep how the new ones are then."""
+        running = self._provision(settings, report)
+        self._vagrant().keep_snapshots(report)
+        return running
+
+    def _wake(self, settings: Settings) -> None:
+        """What was restored has connections of then, to machines that were kept a moment earlier or later."""
+        running = inventory.of_vagrant(self.home.path, settings.plan, str(self.home.kubeconfig))
+        for node in settings.plan.cluster_nodes:
+            running.machine(node.name).run(["systemctl", "--no-block", "restart", SERVICES])
 
     def _provision(self, settings: Settings, report: Progress) -> Inventory:
         """Whatever there is already stays as it is; then the inventory says that the cluster runs."""

@@ -57,7 +57,12 @@ def stream(
     thread only. Raises CommandNotFound.
     """
     words = tuple(argv)
-    with program.missing(words), _handler(signal.SIG_IGN, TERMINAL if wrapped else ()):
+    early: list[int] = []  # an interruption in the midst of starting would leave the process to nobody
+    with (
+        _handler(lambda signum, _: early.append(signum), FORWARDED),
+        program.missing(words),
+        _handler(signal.SIG_IGN, TERMINAL if wrapped else ()),
+    ):
         process = subprocess.Popen(
             words,
             executable=program.find(words[0], env),
@@ -68,7 +73,7 @@ def stream(
             start_new_session=True,
         )
     try:
-        _hand_on(process, write)
+        _hand_on(process, write, early)
         process.wait()
     finally:
         if process.poll() is None:
@@ -83,11 +88,13 @@ def replace(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         os.execvpe(argv[0], list(argv), dict(env))
 
 
-def _hand_on(process: subprocess.Popen[bytes], write: Callable[[str], object]) -> None:
+def _hand_on(process: subprocess.Popen[bytes], write: Callable[[str], object], early: Sequence[int]) -> None:
     """Copy until the end of the output; the first interruption is the command's to answer."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with cast(IO[bytes], process.stdout) as output:
         try:
+            for signum in early:
+                signal.raise_signal(signum)
             _copy(output, decoder, write)
         except KeyboardInterrupt:
             with contextlib.suppress(ProcessLookupError):

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vm import command, fabric, forward, inventory, kvm, remains, vagrant_faults, vagrant_settings, virtual
@@ -28,6 +29,8 @@ VAGRANTFILE = Path(__file__).parent / "Vagrantfile"
 POWER_OFF = ("sudo", "-n", "systemctl", "--force", "poweroff")
 RUNNING = "running"
 LIBVIRT = "libvirt"
+SNAPSHOT = "made"
+SNAPSHOTS = "snapshots"  # the machines that have it
 
 
 def silent(_: str) -> None:
@@ -66,8 +69,7 @@ class Vagrant:
         known = self.settings()
         if known and self.exists():
             return self._with_a_free_port(vagrant_settings.grown(known, nodes or known.nodes), report)
-        if known:  # begun, and no machine was made
-            remains.remove_all(known)
+        self.forget()
         libvirt = self.provider() == LIBVIRT
         box, found = _box(libvirt, report), kvm.Acceleration(True, "")
         if libvirt:
@@ -130,6 +132,7 @@ class Vagrant:
         if config.exists():
             virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
         self._spoken(report, lambda spoken: spoken.destroy())
+        (self.folder / SNAPSHOTS).unlink(missing_ok=True)
         forward.end(self.folder, "*")
         if known := self.settings():
             remains.remove(known, remains.domains(known))
@@ -141,20 +144,46 @@ class Vagrant:
             self._write_ssh_config()
         return path
 
-    def snapshot(self, name: str) -> None:
-        """Keep the state of all machines under that name; raises MachineError where the provider cannot."""
-        self._spoken(silent, lambda spoken: spoken.save(name))
+    def has_snapshots(self) -> bool:
+        """Whether there is one of every machine."""
+        return self.exists() and not self._without_snapshot()
 
-    def restore(self, name: str, report: Report = silent) -> None:
-        """Go back to the state of that name: memory, disks, and the way in.
+    def keep_snapshots(self, report: Report) -> None:
+        """Keep the state of each machine that has no snapshot yet; a provider that cannot is no error."""
+        for name in self._without_snapshot():
+            try:
+                self._spoken(silent, partial(Spoken.save, machine=name, name=SNAPSHOT))
+            except MachineError as error:
+                report(f"no snapshot of {name}, so `lab reset --machines` will take longer: {error}")
+                return
+            inventory.write(self.folder / SNAPSHOTS, " ".join([*self._snapshots(), name]))
+            report(f"a snapshot of {name} as it is now, for `lab reset --machines`")
+
+    def restore(self, report: Report = silent) -> None:
+        """Every machine as its snapshot has it: memory, disks, and then the way in.
 
         Connections are of the time that is over: the machine knows them as they were then.
         """
         config = self.folder / virtual.CONFIG
-        virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
+        if config.exists():
+            virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
         forward.end(self.folder, "*")
-        self._spoken(report, lambda spoken: spoken.restore(name))
+        self._spoken(report, lambda spoken: spoken.restore(SNAPSHOT))
         self.up(report)
+
+    def forget(self) -> None:
+        """Remove what there is of machines that were begun and never known to Vagrant."""
+        if known := self.settings():
+            remains.remove_all(known)
+
+    def _snapshots(self) -> list[str]:
+        """The machines with a snapshot."""
+        note = self.folder / SNAPSHOTS
+        return note.read_text(encoding="utf-8").split() if note.exists() else []
+
+    def _without_snapshot(self) -> list[str]:
+        there = self._snapshots()
+        return [name for name in (self.settings() or vagrant_settings.NONE).machines if name not in there]
 
     def _make(self, spoken: Spoken, report: Report) -> None:
         """`vagrant up`; once more when remains were in the way."""

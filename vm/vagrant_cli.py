@@ -48,12 +48,12 @@ class Spoken(vagrant.Vagrant):  # type: ignore[misc]
         self.env = {**os.environ, "VAGRANT_CWD": str(folder), "VAGRANT_CHECKPOINT_DISABLE": "1"}
         self._report = report
 
-    def save(self, name: str) -> None:
-        """Keep a snapshot of every machine, instead of one of that name."""
-        self._call_vagrant_command(["snapshot", "save", "--force", name])
+    def save(self, machine: str, name: str) -> None:
+        """Keep a snapshot of a machine, instead of one of that name."""
+        self._call_vagrant_command(["snapshot", "save", "--force", machine, name])
 
     def restore(self, name: str) -> None:
-        """Go back to the snapshot of that name."""
+        """All machines go back to the snapshot of that name."""
         self._call_vagrant_command(["snapshot", "restore", name, "--no-provision"])
 
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from labs import lab
-from labs.commands.command import Command, Given, argument, number
+from labs.commands.command import Argument, Command, Given, argument, number
 from labs.config import WORKSPACE
 from labs.errors import UsageError
 from labs.show import Progress, look, say
@@ -67,8 +67,16 @@ def check(given: Given) -> int:
 
 
 def reset(given: Given) -> int:
-    """Begin a lab again."""
+    """Begin a lab again, or with all machines as they were made."""
     at(given)
+    if given.machines == (given.n is not None):
+        raise UsageError(
+            "`lab reset` begins one lab again, or makes all machines and objects anew: one of both",
+            "`lab reset 3`, or `lab reset --machines`",
+        )
+    if given.machines:
+        say(lab.reset_machines(report=Progress(sys.stdout)))
+        return 0
     say(lab.reset(given.n, report=Progress(sys.stdout)))
     return 0
 
@@ -177,7 +185,22 @@ COMMANDS = (
         plot,
         (N, argument("tasks", metavar="TASK", nargs="+", help="one, or several side by side"), WHERE),
     ),
-    Command("reset", "begin a lab again", "lab reset 3", reset, (N, WHERE)),
+    Command(
+        "reset",
+        "begin a lab again; or have the machines and objects as they were made",
+        "lab reset 3",
+        reset,
+        (
+            Argument(N.flags, {**N.options, "nargs": "?"}),
+            argument(
+                "--machines",
+                action="store_true",
+                help="all machines and objects as `lab up` first made them, whatever was done to them; "
+                "notebooks and answers stay",
+            ),
+            WHERE,
+        ),
+    ),
     Command(
         "solve",
         "do a lab from its solution, through the commands you have",

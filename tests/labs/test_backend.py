@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import pytest
 
 from labs import backend, running, upkeep
 from labs.config import Home
-from labs.errors import LabError, UsageError
+from labs.errors import LabError, NotUp, UsageError
 from labs.order import Order
 from labs.show import Progress
 from labs.virtual import VirtualMachines
-from vm import inventory
+from vm import inventory, remains, vagrant_settings
+from vm.kvm import Acceleration
 from vm.plan import plan
 from vm.vagrant import Vagrant
+from vm.vagrant_settings import Settings
+from vm.virtual import VirtualMachine
 
 
 @pytest.fixture
@@ -89,3 +93,56 @@ def test_status_says_the_state_of_machines_that_do_not_run(home: Home, made: dic
 def test_a_half_done_up_is_no_running_cluster(home: Home, made: dict[str, str]) -> None:
     assert not running.alive(home)
     assert dict(VirtualMachines(home).halted()) == made
+
+
+def test_an_up_that_ended_before_its_first_machine_goes_on_with_the_same_backend(home: Home) -> None:
+    note = home.path / "vagrant/machines.yaml"
+    note.parent.mkdir()
+    note.write_text("")
+    assert backend.of(home).name == "vagrant"
+    assert backend.of(home, "namespaces").name == "namespaces", "who asks for it has it"
+    os.utime(note, (1, 1))
+    home.database.touch()
+    assert backend.of(home).name == "namespaces", "it was asked for after that"
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "after a cluster of namespaces"])
+def test_purge_removes_what_a_killed_up_has_made_and_vagrant_does_not_know(
+    home: Home, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    forgotten: list[Settings] = []
+    monkeypatch.setattr(remains, "remove_all", forgotten.append)
+    vagrant = Vagrant(home.path / "vagrant")
+    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), None, Acceleration(True, "")))
+    known = vagrant.settings()
+    if later:
+        home.database.touch()
+    upkeep.down(purge=True)
+    assert forgotten == [known]
+    assert not vagrant.folder.exists()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["snapshot", "no snapshot"])
+def test_reset_goes_back_to_the_snapshot_or_makes_the_machines_anew(
+    home: Home, made: object, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    done: list[str] = []
+    vagrant = Vagrant(home.path / "vagrant")
+    vagrant.write(vagrant_settings.make(vagrant.folder, plan(2), None, Acceleration(True, "")))
+    if kept:
+        (vagrant.folder / "snapshots").write_text("control-1 worker-1 worker-2")
+    for verb in ("restore", "destroy", "up"):
+        monkeypatch.setattr(Vagrant, verb, lambda _, report, verb=verb: done.append(verb))
+    monkeypatch.setattr(VirtualMachine, "run", lambda self, argv: done.append(f"{self.name}: {argv[-1]}"))
+    monkeypatch.setattr(VirtualMachines, "_finish", lambda *_: done.append("provision"))
+    said = io.StringIO()
+    VirtualMachines(home).reset(Progress(said))
+    restarts = [f"{name}: lab-a*.service" for name in ("control-1", "worker-1", "worker-2")]
+    assert done == (["restore", *restarts, "provision"] if kept else ["destroy", "up", "provision"])
+    assert ("made anew" in said.getvalue()) is not kept
+
+
+def test_reset_without_a_cluster_says_how_to_make_one(home: Home) -> None:
+    with pytest.raises(NotUp, match="no cluster") as caught:
+        upkeep.reset(report=Progress(io.StringIO()))
+    assert "lab up" in caught.value.cure

@@ -106,6 +106,7 @@ ASKS = [
     ("read 3 4", ("read", 3, 4)),
     ("plot 5 errors calm", ("plot", 5, ["errors", "calm"])),
     ("reset 3", ("reset", 3)),
+    ("reset --machines", ("reset_machines",)),
     ("notebook --no-browser", ("notebook", ["--no-browser"])),
     ("mode", ("modes_list",)),
     ("mode iptables", ("mode", "iptables", [], "")),

@@ -137,3 +137,25 @@ def test_another_user_of_the_host_can_neither_read_the_kubeconfig_nor_use_the_ap
         argv = ["curl", "-sk", *token, f"{server}/api/v1/secrets"]
         status = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
         assert (status["kind"], status["code"]) == ("Status", 401)
+
+
+def test_reset_of_the_machines_leaves_nothing_of_what_was_done_to_them(fresh):
+    fresh("up", "--nodes", "2")
+    fresh.on(
+        "worker-1",
+        "sh",
+        "-c",
+        "iptables -t nat -F; iptables -A INPUT -j DROP; rm -r /root/.kube; touch /tmp/mine",
+    )
+    fresh.kubectl("create", "namespace", "mine")
+    work = fresh.home / "workspace/mine.txt"
+    work.parent.mkdir(exist_ok=True)
+    work.write_text("mine")
+    assert "as they were made" in fresh("reset", "--machines")
+    assert len(fresh.objects("node")) == 2
+    assert "mine" not in fresh.kubectl("get", "namespaces")
+    assert "appname-backend-" in fresh.on("client", "curl", "-s", "http://192.168.56.11:31103/")
+    assert "DROP" not in fresh.on("worker-1", "iptables", "-S", "INPUT")
+    assert fresh.run("shell", "worker-1", "--", "ls", "/tmp/mine").returncode
+    assert fresh.on("worker-1", "ls", "/root/.kube").split() == ["config"]
+    assert work.read_text() == "mine"

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +89,19 @@ def test_a_host_without_linuxs_own_calls_runs_commands_all_the_same(monkeypatch:
 def test_a_replaced_process_is_the_command() -> None:
     script = "from vm import foreground; foreground.replace(['echo', 'it is me'], {'PATH': '/usr/bin:/bin'})"
     assert command.run([sys.executable, "-P", "-c", script]).stdout == "it is me\n"
+
+
+def test_an_interruption_while_a_streamed_command_is_started_is_the_commands_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = subprocess.Popen
+
+    def interrupted(*argv: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process = started(*argv, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    # Until the trap is set, a signal ends the shell: then its code is 128 + 2 as well.
+    code = command.stream(["sh", "-c", "trap 'exit 130' INT; while :; do sleep 0.05; done"], lambda _: None)
+    assert code == 130

@@ -278,17 +278,37 @@ def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(vagrant: 
 
 
 def test_after_a_snapshot_was_restored_the_ways_in_are_made_anew(vagrant: Vagrant) -> None:
+    said: list[str] = []
     up(vagrant)
-    vagrant.snapshot("made")
+    assert not vagrant.has_snapshots()
+    vagrant.keep_snapshots(said.append)
+    vagrant.keep_snapshots(said.append)
+    assert [line.split(" as ")[0] for line in said] == ["a snapshot of control-1", "a snapshot of worker-1"]
+    assert vagrant.has_snapshots()
     (vagrant.folder / "ssh_config").write_text("of old connections")
     ssh = provide(vagrant, "ssh")
     with listening(vagrant):
-        vagrant.restore("made")
+        vagrant.restore()
     lines = (vagrant.folder / "asked").read_text().splitlines()
-    assert "snapshot save --force made --no-color" in lines
+    assert lines.count("snapshot save --force worker-1 made --no-color") == 1
     assert lines.index("snapshot restore made --no-provision --no-color") < lines.index("ssh-config", 4)
     assert ssh.read_text().count("-O exit") == 2, "a connection to each machine is closed"
     assert "ControlMaster" in vagrant.ssh_config().read_text()
+    vagrant.destroy()
+    assert not vagrant.has_snapshots()
+
+
+def test_a_provider_without_snapshots_is_no_error(vagrant: Vagrant) -> None:
+    """Vagrant's words are en.yml's snapshot_not_supported."""
+    up(vagrant)
+    program = Path(os.environ["PATH"].split(":")[0]) / "vagrant"
+    refuses = 'snapshot) echo "This provider doesn\'t support snapshots." >&2; exit 1 ;;'
+    program.write_text(PROGRAM.replace("status)", f"{refuses}\nstatus)"))
+    said: list[str] = []
+    vagrant.keep_snapshots(said.append)
+    assert len(said) == 1
+    assert "doesn't support snapshots" in said[0]
+    assert not vagrant.has_snapshots()
 
 
 @pytest.mark.parametrize(("state", "ends"), [("running", False), ("shutoff", True)])
