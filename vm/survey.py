@@ -1,7 +1,12 @@
-"""What a virtual machine says of itself before anything is done to it: its Python, and what it lacks."""
+"""What a virtual machine says of itself before anything is done to it: its Python, and what it lacks.
+
+Its clock is set right on the way, where it is not: that of a machine which was suspended, or restored from a
+snapshot, goes on from then, and asks nobody for the time. Certificates and leases are of the future for it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,10 +18,14 @@ from vm.wheelhouse import Guest
 
 PACKAGES = Path(__file__).parent / "packages.txt"
 GUESTS_OWN: Mapping[str, tuple[str, ...]] = {"ipvsadm": ("ipvsadm",), "kmod": ("modprobe",)}
+LATE = 5  # seconds by which a machine's clock may be wrong
 PATIENCE = 60.0  # seconds; the first command on a machine that is still booting
 
 # $1: PACKAGE=PROGRAM,PROGRAM … ; prints a line of Python, then the packages whose programs are not all there.
+# $2: the host's time; `date` in the machine may be late by as long as the command takes to get there.
 LOOK = f"""
+behind=$(($2 - $(date +%s)))
+[ $behind -le {LATE} ] && [ $behind -ge -{LATE} ] || date --utc --set "@$2" >/dev/null
 python3 -c '{Guest.ASK}' || echo 0 0 none
 for pair in $1; do
     for program in $(echo "${{pair#*=}}" | tr , ' '); do
@@ -43,7 +52,8 @@ def survey(machines: Mapping[str, Machine]) -> dict[str, Survey]:
 def look(machine: Machine) -> Survey:
     """One machine's."""
     words = " ".join(f"{package}={','.join(programs)}" for package, programs in programs_of().items())
-    first, *missing = machine.run(["sh", "-c", LOOK, "sh", words], timeout=PATIENCE).stdout.splitlines()
+    script = ["sh", "-c", LOOK, "sh", words, f"{time.time():.0f}"]
+    first, *missing = machine.run(script, timeout=PATIENCE).stdout.splitlines()
     return Survey(Guest.of(first), tuple(missing))
 
 

@@ -71,7 +71,8 @@ class Guest:
         if (int(major), int(minor)) < (3, 11):
             raise HostCannot(
                 f"the box has Python {major}.{minor}, the lab needs 3.11 or newer",
-                "use the default box, or one of Debian 12 or newer: `lab up --backend vagrant --box NAME`",
+                "`lab down --purge`, `lab box build`, which makes one of Debian 12, then `lab up --backend "
+                "vagrant`",
             )
         return cls(f"{major}.{minor}", machine)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import time
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +18,35 @@ from vm.wheelhouse import Guest
 
 def test_this_very_machine_says_its_python_and_lacks_what_is_made_up() -> None:
     words = "iproute2=ip,ss no-such-package=no-such-program"
-    said = command.run(["sh", "-c", survey.LOOK, "sh", words]).stdout.splitlines()
+    now = f"{time.time():.0f}"
+    said = command.run(["sh", "-c", survey.LOOK, "sh", words, now]).stdout.splitlines()
     assert Guest.of(said[0]).machine
     assert said[1:] == ["no-such-package"]
 
 
-def test_a_survey_is_the_python_and_what_is_missing() -> None:
+def test_a_survey_is_the_python_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.4)
     pairs = " ".join(f"{name}={','.join(each)}" for name, each in survey.programs_of().items())
-    asked = shlex.join(["sh", "-c", survey.LOOK, "sh", pairs])
+    asked = shlex.join(["sh", "-c", survey.LOOK, "sh", pairs, "1000"])
     machine = FakeMachine("worker-1", {asked: "3 11 x86_64\nipset\nipvsadm\n"})
     assert survey.survey({"worker-1": machine}) == {
         "worker-1": Survey(Guest("3.11", "x86_64"), ("ipset", "ipvsadm"))
     }
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "told"),
+    [(1000, 1004, ""), (1000, 4600, "--utc --set @4600\n"), (4600, 1000, "--utc --set @1000\n")],
+    ids=["right", "suspended for an hour", "of the future"],
+)
+def test_a_machines_clock_is_set_where_it_is_wrong(tmp_path: Path, there: int, here: int, told: str) -> None:
+    program = tmp_path / "date"
+    program.write_text(f'#!/bin/sh\n[ "$1" = +%s ] && echo {there} || echo "$*" >{tmp_path}/told\n')
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command.run(["sh", "-c", survey.LOOK, "sh", "", str(here)], env=env)
+    file = tmp_path / "told"
+    assert (file.read_text() if file.exists() else "") == told
 
 
 def test_machines_of_different_boxes_are_refused_by_name() -> None:
