@@ -66,6 +66,7 @@ class Story:
             self.changed[host] = self.changed.get(host, 0) + bool(data.get("res", {}).get("changed"))
         elif kind == "playbook_on_stats":
             self._begin("")
+            self._end(data.get("changed", {}))
         return False
 
     def _begin(self, role: str) -> None:
@@ -75,6 +76,13 @@ class Story:
             self.report(f"{self.role.replace('_', ' ')}: {', '.join(counts)}")
             self.tasks, self.told = set(), self.told + changes
         self.role = role
+
+    def _end(self, changed: Mapping[str, int]) -> None:
+        """Ansible's totals: of a task with secrets (`no_log`) ansible-runner does not tell the change."""
+        untold = sum(changed.values()) - sum(self.changed.values())
+        if untold > 0:
+            self.report(f"secrets: {_count(untold, 'change')}")
+        self.changed.update(changed)
 
 
 def provision(

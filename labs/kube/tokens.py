@@ -73,20 +73,19 @@ class Keyring:
         return cls(path.read_bytes())
 
     def issue(self, user: User, seconds: int = 0, audiences: tuple[str, ...] = (ISSUER,)) -> str:
-        """A token for a user; it ends after ``seconds``, or never (0)."""
-        issued = int(time.time())
+        """A token for a user; it ends after ``seconds``, or never (0): then it is the same at every call."""
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": list(audiences),
             "sub": user.name,
             "groups": list(user.groups),
-            "iat": issued,
             **user.claims,
         }
         if user.uid:
             claims["uid"] = user.uid
         if seconds:
-            claims["exp"] = issued + seconds
+            issued = int(time.time())
+            claims |= {"iat": issued, "exp": issued + seconds}
         text = f"{_pack(HEADER)}.{_pack(claims)}"
         return f"{text}.{self._sign(text)}"
 

@@ -22,6 +22,15 @@ def variables(tmp_path: Path) -> dict[str, dict[str, Any]]:
     return guests.variables({"worker-2": ("ipset",)})
 
 
+def test_a_second_lab_up_has_nothing_new_to_tell(
+    variables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 9e9)
+    archives = Archives(tmp_path / "site-1.tar.gz", tmp_path / "app-2.tar.gz")
+    again = Guests(Home(tmp_path / "home"), plan(2), archives)
+    assert again.variables({"worker-2": ("ipset",)}) == variables
+
+
 def process(service: str) -> Spawn:
     (only,) = json.loads(service)["processes"]
     return Spawn.from_json(only)

@@ -45,6 +45,17 @@ def test_a_role_is_told_when_it_is_done_and_changes_are_counted() -> None:
     assert story.changed == {"control-1": 1, "worker-1": 0}
 
 
+def test_changes_of_what_must_not_be_told_are_counted_all_the_same() -> None:
+    said, story = told(
+        event("playbook_on_task_start", role="node", task="Write a token"),
+        event("runner_on_ok", host="worker-1", task="Write a token", res={"censored": "no_log"}),
+        event("runner_on_ok", host="worker-2", task="Write a token", res={"censored": "no_log"}),
+        event("playbook_on_stats", changed={"worker-1": 1}, ok={"worker-1": 1, "worker-2": 1}),
+    )
+    assert said == ["node: 1 task, no changes", "secrets: 1 change"]
+    assert story.changed == {"worker-1": 1, "worker-2": 0}
+
+
 @pytest.mark.parametrize(
     ("kind", "result", "said"),
     [

@@ -47,7 +47,7 @@ host() { # what libvirt would have left
     ip -o link | sed 's/ qlen.*//'
     ip route show table all
     nft list ruleset
-    pgrep --list-full 'qemu|libvirt|virtlog|dnsmasq|vagrant' || true
+    pgrep --list-full --full '^[^ ]*(qemu-system|libvirtd|virtlogd|dnsmasq|vagrant)' || true
 }
 
 machines() {

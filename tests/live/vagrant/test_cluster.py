@@ -39,8 +39,11 @@ def until(lab: Any, true: Callable[[], object], seconds: float, why: str) -> flo
     return float(lab.until(true, seconds * PATIENCE, why))
 
 
-def test_provisioning_again_changes_nothing(lab: Any) -> None:
+def test_a_second_up_finds_everything_as_it_must_be(lab: Any, machines: Machines) -> None:
+    before = machines(lab)
     said = lab("up", timeout=900)
+    assert machines(lab) == before
+    assert "secrets:" not in said
     roles = re.findall(r"(base|tools|control plane|node): \d+ tasks?, (\S+) changes?", said)
     assert roles == [(role, "no") for role in ("base", "tools", "control plane", "node")], said
 
@@ -105,5 +108,6 @@ def test_a_dead_machine_is_noticed_the_service_goes_on_and_up_brings_it_back(
     inside = f"http://{cluster_ip(lab)}/"
     until(lab, lambda: asked(lab, "worker-1", inside), 30, "an answer of the pod that is left")
     lab("up", timeout=900)
+    assert len(machines(lab)) == 3
     assert ready(lab, "worker-2") == "True"
     until(lab, lambda: asked(lab, "worker-2", inside), 30, "an answer on the machine that is back")

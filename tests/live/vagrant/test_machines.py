@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -106,22 +105,6 @@ def test_a_machine_takes_no_more_memory_of_the_host_than_it_may(
     record_property("figure", f"memory a virtual machine: {max(taken) / 2**20:.0f} MiB")
     assert len(taken) == 3
     assert max(taken) < 2 * MEMORY, "the machine's own and the emulator's"
-
-
-def test_a_second_up_finds_everything_as_it_must_be(lab: Any, machines: Machines) -> None:
-    before = machines(lab)
-    lab("up", timeout=900)
-    assert machines(lab) == before
-
-
-def test_a_machine_that_was_killed_is_brought_back(lab: Any, machines: Machines) -> None:
-    before = machines(lab)
-    victim = next(pid for pid in before if b"worker-2" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(victim, signal.SIGKILL)
-    lab.until(lambda: victim not in machines(lab), why="the emulator's end")
-    lab("up", timeout=900)
-    assert len(machines(lab)) == 3
-    assert lab.on("worker-2", "hostname").strip() == "worker-2"
 
 
 def test_halted_machines_come_back_with_what_was_on_their_disks(lab: Any, machines: Machines) -> None:
