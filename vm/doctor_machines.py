@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from vm import fabric, kvm, vagrant_settings
+from vm import fabric, forward, kvm, remains, vagrant_settings
 from vm.box import store
 from vm.errors import MachineError
 from vm.host import Found
 from vm.needs import Need
+from vm.probe import search_path
 from vm.vagrant_settings import Settings
 
 SPACE = 3 * 2**30  # bytes: the box unpacked by Vagrant and by the provider, and what machines write
 SOCKET = Path("/run/libvirt/libvirt-sock")
 VBOX = Path("/dev/vboxdrv")
+UFW = Path("/etc/ufw/ufw.conf")
 IMAGES = Path("/var/lib/libvirt/images")
 PROVIDERS = {"virsh": "libvirt", "VBoxManage": "VirtualBox", "prlctl": "Parallels", "vmrun": "VMware"}
 """Providers by a program that comes with each."""
@@ -30,8 +31,12 @@ PROVIDER_CURE = (
     "Linux: `sudo apt-get install vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86`; "
     "macOS, Windows: VirtualBox, or Parallels on Apple silicon; vm/README.md has the whole list"
 )
+MODULE_CURE = "`sudo apt-get install linux-headers-$(uname -r)`, then `sudo /sbin/vboxconfig`"
+DHCP_CURE = "`sudo apt-get install dnsmasq-base`"
 BOX_CURE = "`lab box build` makes one for this host"
-Row = tuple[Need, Callable[[], Found]]
+MACHINES_CURE = "`lab up` goes on and makes what is missing; `lab down --purge` removes all of it"
+KVM_WHY = "machines at the processor's own speed"
+Row = tuple[Need, Found]
 
 
 def findings(home: Path) -> list[tuple[Need, Found]]:
@@ -43,33 +48,26 @@ def findings(home: Path) -> list[tuple[Need, Found]]:
         ),
         (bool(there), there or "not installed: `lab up --backend vagrant` cannot run"),
     )
-    return [first, *((row, look()) for row, look in rows(home))] if there else [first]
+    return [first, *rows(home)] if there else [first]
 
 
 def rows(home: Path) -> Sequence[Row]:
     """What else is looked at where Vagrant is there."""
-    settings = _settings(home)
+    vagrant = home / "vagrant"
+    settings = _settings(vagrant)
     return (
-        (need("a provider", "what runs the machines", PROVIDER_CURE), provider),
+        (need("a provider", "what runs the machines", PROVIDER_CURE), provider()),
+        (need("VirtualBox's module", "its part in the kernel", MODULE_CURE), virtualbox()),
+        acceleration(),
+        (need("addresses", "libvirt gives machines theirs by DHCP", DHCP_CURE), addresses()),
+        (need("private network", "machines meet there", "take one of these cards down"), network(settings)),
         (
-            need(
-                "VirtualBox's module",
-                "its part in the kernel",
-                "`sudo apt-get install linux-headers-$(uname -r)`, then `sudo /sbin/vboxconfig`",
-            ),
-            virtualbox,
+            need("API port", "kubectl on this host", "`lab down`, `lab up` takes another"),
+            port(settings, vagrant),
         ),
-        (need("KVM", "machines at the processor's own speed", kvm.NESTED), acceleration),
-        (
-            need("private network", "machines meet there", "take one of these cards down"),
-            lambda: network(settings),
-        ),
-        (
-            need("API port", "kubectl on this host", "end who has it (`ss -ltnp`), or `lab down --purge`"),
-            lambda: port(settings),
-        ),
-        (need("disk", "box and machines", "make room there: 3 GiB"), lambda: disk(IMAGES, Path.home())),
-        (need("box", "what machines start from", BOX_CURE), box),
+        (need("disk", "box and machines", "make room there: 3 GiB"), disk(IMAGES, Path.home())),
+        (need("box", "what machines start from", BOX_CURE), box()),
+        (need("machines", "those of this lab", MACHINES_CURE), machines(settings, vagrant)),
     )
 
 
@@ -78,14 +76,34 @@ def need(name: str, why: str, cure: str) -> Need:
     return Need(name, why, cure, modes=())
 
 
-def provider(path: str | None = None, libvirt: Path = SOCKET) -> Found:
-    """Which providers are installed, and whether libvirt answers this user."""
-    names = [name for program, name in PROVIDERS.items() if shutil.which(program, path=path)]
+def providers(path: str | None = None) -> list[str]:
+    """The providers that are installed."""
+    return [name for program, name in PROVIDERS.items() if shutil.which(program, path=path)]
+
+
+def provider(path: str | None = None, libvirt: Path = SOCKET, plugins: Sequence[Path] = ()) -> Found:
+    """Which providers are installed; of libvirt also whether Vagrant knows it and it answers this user."""
+    names = providers(path)
     if names != ["libvirt"]:
         return bool(names), ", ".join(names) or "none"
+    if not any(place.exists() for place in plugins or _plugins()):
+        return False, "libvirt is installed, Vagrant's plug-in for it is not (vagrant-libvirt)"
     if not libvirt.exists():
         return False, f"libvirt is installed but does not run (`sudo systemctl start libvirtd`): no {libvirt}"
-    return os.access(libvirt, os.W_OK), f"libvirt at {libvirt}"
+    if not os.access(libvirt, os.W_OK):
+        return False, f"{libvirt} is not for this user (`sudo adduser $USER libvirt`, then log in again)"
+    return True, f"libvirt at {libvirt}"
+
+
+def _plugins() -> list[Path]:
+    """Where vagrant-libvirt may be: of Debian, of Fedora, or as `vagrant plugin install` has it."""
+    mine = Path(os.environ.get("VAGRANT_HOME", Path.home() / ".vagrant.d"))
+    roots = (
+        Path("/usr/share/rubygems-integration/all"),
+        Path("/usr/share/vagrant/gems"),
+        *mine.glob("gems/*"),
+    )
+    return [found for root in roots for found in root.glob("gems/vagrant-libvirt-*")]
 
 
 def virtualbox(path: str | None = None, device: Path = VBOX) -> Found:
@@ -95,10 +113,24 @@ def virtualbox(path: str | None = None, device: Path = VBOX) -> Found:
     return device.exists(), f"{device}" if device.exists() else f"there is no {device}"
 
 
-def acceleration() -> Found:
-    """Whether a kernel boots on KVM; without it machines are emulated, which is no fault but slow."""
+def acceleration(path: str | None = None) -> Row:
+    """Whether a kernel boots on KVM; without it libvirt emulates machines, which is no fault but slow."""
+    names = providers(path)
+    if names and "libvirt" not in names:
+        return need("KVM", KVM_WHY, ""), (True, f"not needed: {', '.join(names)} virtualises by itself")
     found = kvm.remembered()
-    return found.kvm, found.found
+    return need("KVM", KVM_WHY, found.cure or kvm.NESTED), (found.kvm, found.found)
+
+
+def addresses(path: str | None = None, ufw: Path = UFW) -> Found:
+    """Whether libvirt can give machines addresses; a firewall may still drop what they ask."""
+    if "libvirt" not in providers(path):
+        return True, "not needed: no libvirt"
+    if not shutil.which("dnsmasq", path=search_path() if path is None else path):
+        return False, "there is no dnsmasq"
+    if ufw.exists() and "ENABLED=yes" in ufw.read_text(encoding="utf-8"):
+        return True, "dnsmasq; ufw is on: if machines get none, `sudo ufw allow in on virbr1`"
+    return True, "dnsmasq"
 
 
 def network(settings: Settings | None, cards: dict[str, list[str]] | None = None) -> Found:
@@ -112,17 +144,18 @@ def network(settings: Settings | None, cards: dict[str, list[str]] | None = None
     return True, f"{free} is free" + (f", {taken} has {fabric.NETWORKS[0]}" if taken else "")
 
 
-def port(settings: Settings | None) -> Found:
-    """Whether the API server's port can be listened on, or leads somewhere already."""
+def port(settings: Settings | None, folder: Path) -> Found:
+    """Whether the API server's port is free, leads to this lab's machines, or is somebody else's."""
     if settings is None:
         return True, "a free one is taken by `lab up`"
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind(("127.0.0.1", settings.api_port))
-        except OSError:
-            return True, f"127.0.0.1:{settings.api_port} is in use: by this lab, if its machines run"
-    return True, f"127.0.0.1:{settings.api_port} is free"
+    name = f"127.0.0.1:{settings.api_port}"
+    if not forward.taken(settings.api_port):
+        return True, f"{name} is free"
+    if forward.ours(folder, settings.api_port):
+        return True, f"{name} leads to this lab's machines"
+    if "libvirt" in providers():
+        return False, f"{name} is another program's: `ss -ltnp` says whose"
+    return True, f"{name} is in use: by this lab, if its machines run"
 
 
 def disk(*places: Path) -> Found:
@@ -147,8 +180,19 @@ def box(place: Path | None = None) -> Found:
     return True, f"{built.archive}, made {built.made}"
 
 
-def _settings(home: Path) -> Settings | None:
+def machines(settings: Settings | None, folder: Path) -> Found:
+    """Whether all that were wanted are made, and the provider knows no others of this lab."""
+    if settings is None:
+        return True, "none were made"
+    made = {note.parent.parent.name for note in folder.glob(".vagrant/machines/*/*/id")}
+    if lost := [name for name in remains.domains(settings) if name not in made]:
+        return False, f"an interrupted `lab up` has left {', '.join(lost)}"
+    told = f"{len(made)} of {settings.nodes} are made"
+    return made >= set(settings.machines), told
+
+
+def _settings(folder: Path) -> Settings | None:
     try:
-        return vagrant_settings.read(home / "vagrant" / "machines.yaml")
+        return vagrant_settings.read(folder / "machines.yaml")
     except MachineError:
         return None
