@@ -95,3 +95,24 @@ def test_the_roles_are_what_ansible_understands(tmp_path: Path) -> None:
     hosts = "control-1,"
     said = command.run([playbook, "--syntax-check", "-i", hosts, str(PLAYBOOK)], env=env, timeout=120)
     assert "playbook:" in said.stdout
+
+
+def test_ansible_lint_finds_nothing_in_the_roles(tmp_path: Path) -> None:
+    """On a copy: it leaves folders beside what it reads."""
+    from vm import command
+
+    shutil.copytree(PLAYBOOK.parent, tmp_path / "ansible")
+    lint = shutil.which("ansible-lint", path=provision.environment()["PATH"])
+    assert lint
+    env = {**provision.environment(), "HOME": str(tmp_path)}
+    words = [
+        lint,
+        "--offline",
+        "--nocolor",
+        "--profile=production",
+        "--project-dir",
+        str(tmp_path / "ansible"),
+    ]
+    done = command.run([*words, str(tmp_path / "ansible/site.yml")], env=env, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Profile 'production' was required, and it passed" in done.stderr
