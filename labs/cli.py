@@ -108,6 +108,11 @@ def run(row: Command, argv: list[str]) -> int:
     if argv and argv[0] in HELP[:2]:
         say(Parser(row).format_help())
         return 0
+    if sys.platform == "win32":
+        raise LabError(
+            "`lab` does not run on Windows itself, since Ansible, which sets virtual machines up, does not",
+            "install WSL 2 (`wsl --install -d Debian`) and the lab in there: vm/README.md, «What to install»",
+        )
     given = argparse.Namespace(argv=argv) if row.verbatim else Parser(row).read(argv)
     try:
         return row.run(given)

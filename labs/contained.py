@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 from labs import config, dualstack, modes, sudo
@@ -42,6 +43,11 @@ class Namespaces:
 
     def up(self, order: Order, report: Progress) -> Inventory:
         """Start the machines; those that run already are left as they are."""
+        if sys.platform != "linux":
+            raise LabError(
+                "a cluster of namespaces needs Linux: they are its own",
+                "`lab up --backend vagrant` makes it of virtual machines; vm/README.md says what to install",
+            )
         if order.root and os.geteuid() != 0:
             sudo.again(self.home, config.workspace(), "`lab up --root`")
         enter(self.home)

@@ -122,8 +122,14 @@ def _rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 
 
 def host_findings(home: Path) -> list[Finding]:
-    """Python, the state folder, kubectl, IPVS."""
+    """Linux, Python, the state folder, kubectl, IPVS."""
     return [
+        judge(
+            Need(
+                "Linux", "machines of namespaces", "`lab up --backend vagrant`: virtual machines, see below"
+            ),
+            host.linux(),
+        ),
         judge(
             Need("Python ≥ 3.11", "the lab's language", "`sudo apt-get install python3.11`"), host.python()
         ),

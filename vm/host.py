@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import sqlite3
 import sys
@@ -125,6 +126,11 @@ def programs(names: tuple[str, ...], path: str) -> Found:
     """Whether all these programs are on the path."""
     missing = [name for name in names if shutil.which(name, path=path) is None]
     return not missing, f"not there: {', '.join(missing)}" if missing else ", ".join(names)
+
+
+def linux() -> Found:
+    """Whether this is Linux, which alone has namespaces."""
+    return sys.platform == "linux", f"{platform.system()} {platform.release()}"
 
 
 def python() -> Found:

@@ -146,3 +146,12 @@ def test_reset_without_a_cluster_says_how_to_make_one(home: Home) -> None:
     with pytest.raises(NotUp, match="no cluster") as caught:
         upkeep.reset(report=Progress(io.StringIO()))
     assert "lab up" in caught.value.cure
+
+
+def test_namespaces_on_another_system_are_refused_with_virtual_machines_as_the_cure(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(LabError, match="needs Linux") as caught:
+        backend.of(home).up(Order(), Progress(io.StringIO()))
+    assert "`lab up --backend vagrant`" in caught.value.cure

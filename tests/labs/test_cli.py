@@ -292,3 +292,16 @@ def test_help_imports_nothing_heavy() -> None:
         "vm",
     }
     assert heavy & set(done.stderr.split()) == set()
+
+
+def test_on_windows_every_command_says_where_the_lab_runs(
+    run: Run, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    for line in ("up --backend vagrant", "doctor", "down"):
+        code, _, err = run(*line.split())
+        assert code == 1
+        assert "does not run on Windows itself" in err
+        assert "WSL 2" in err
+    assert run("up", "--help")[0] == 0
+    assert lab.asked == []

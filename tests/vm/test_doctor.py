@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -126,4 +127,17 @@ def test_examining_asks_for_all_kernel_needs_at_once(
     monkeypatch.setattr("vm.doctor.attempt", attempt)
     seen = examine(PACKAGES.parent)
     assert asked == [{need.name for need in KERNEL_NEEDS}]
-    assert {"Python ≥ 3.11", "state folder", "ip_vs", "jq", "NAT"} <= {each.name for each in seen.findings}
+    assert {"Linux", "Python ≥ 3.11", "state folder", "ip_vs", "jq", "NAT"} <= {
+        each.name for each in seen.findings
+    }
+
+
+def test_on_another_system_no_mode_runs_and_virtual_machines_are_the_cure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(doctor, "attempt", lambda _: {})
+    seen = examine(tmp_path)
+    assert not seen.ready
+    assert all("Linux" in seen.verdict(mode) for mode in MODES)
+    assert "lab up --backend vagrant" in finding(list(seen.findings), "Linux").cure
