@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,29 @@ def validated(folder: Path, environment: dict[str, str], provider: str) -> None:
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox", "parallels", "vmware_desktop", "qemu"])
 def test_the_vagrantfile_is_valid_for_each_provider(environment: dict[str, str], provider: str) -> None:
     validated(VAGRANTFILE.parent, environment, provider)
+
+
+@pytest.mark.parametrize(
+    ("provider", "wrong"),
+    [
+        ("parallels", ("provider.cpus", "provider.processors")),
+        ("vmware_desktop", ("provider.vmx[", "provider.vm[")),
+        ("qemu", ("qemu.smp", "qemu.cpus")),
+    ],
+)
+def test_the_vagrantfile_names_settings_as_the_plug_ins_of_other_providers_do(
+    environment: dict[str, str], tmp_path: Path, provider: str, wrong: tuple[str, str]
+) -> None:
+    plugins = Path(__file__).with_name("provider_plugins.rb").read_text()
+    text = VAGRANTFILE.read_text()
+    settings = vagrant_settings.read(VAGRANTFILE.with_name("machines.yaml"))
+    assert settings is not None
+    (tmp_path / "machines.yaml").write_text(replace(settings, script="").text())
+    (tmp_path / "Vagrantfile").write_text(plugins + text)
+    validated(tmp_path, environment, provider)
+    (tmp_path / "Vagrantfile").write_text(plugins + text.replace(*wrong))
+    with pytest.raises(AssertionError):
+        validated(tmp_path, environment, provider)
 
 
 @pytest.mark.parametrize("kvm", [True, False])
