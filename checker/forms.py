@@ -69,6 +69,16 @@ def address(text: str) -> str:
         return ""
 
 
+def no_address(text: str) -> str:
+    """Why a text is no bare address although it has one in it, to be said after it; else empty."""
+    if endpoint(text):
+        return ", with a port"
+    host, _, length = text.partition("/")
+    return (
+        ", with the length of its network" if address(host) and length.isdigit() and not address(text) else ""
+    )
+
+
 def endpoint(text: str) -> str:
     """``ip:port`` (``[ip]:port`` for IPv6) in its normal form; empty if it is none."""
     host, _, port = text.strip().rpartition(":")

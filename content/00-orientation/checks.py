@@ -22,8 +22,8 @@ def client_is_named(answers: Answers, rules: Rules) -> None:
     given = answers.word("client")
     if forms.address(given) != rules.client:
         wrong(
-            expected="the address that the client has on its own link",
-            found=shown(given),
+            expected="the address that the client has on its own link, and nothing with it",
+            found=f"{shown(given)}{forms.no_address(given)}",
             next="`%%on client` or `lab shell client`, and there `ip -brief address`",
         )
 
@@ -36,9 +36,10 @@ def pod_is_named(answers: Answers, cluster: Cluster, variant: Variant) -> None:
     if forms.address(given) not in {pod.address for pod in pods if not pod.leaving}:
         service = cluster.service(variant.text("namespace"), variant.text("service"))
         of_service = forms.address(given) == service.cluster_ip
+        whose = ", the address of the Service" if of_service else forms.no_address(given)
         wrong(
             expected="the address of a pod that runs",
-            found=f"{shown(given)}, the address of the Service" if of_service else shown(given),
+            found=f"{shown(given)}{whose}",
             next=f"`kubectl -n {service.namespace} get pod -o wide`, column IP",
         )
 

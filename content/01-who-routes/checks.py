@@ -49,7 +49,7 @@ def mode_is_what_it_was_told(answers: Answers, cluster: Cluster) -> None:
 
 @check(task="mode", at="answer")
 def mode_is_what_it_says(answers: Answers, nodes: Nodes) -> None:
-    """It is also the mode that kube-proxy reports on every node, and the one in its log."""
+    """It is also the mode that kube-proxy reports on every node."""
     given = answers.word("mode").lower()
     for node in nodes:
         if given != node.mode:
@@ -147,6 +147,12 @@ def every_node_does_so(nodes: Nodes) -> None:
 def old_chains_are_counted(answers: Answers, nodes: Nodes) -> None:
     """You said how many chains of Services the old mode has left in the kernel."""
     given, worker = forms.whole(answers.word("left")), nodes.workers[0]
+    if worker.mode != WANTED:
+        wrong(
+            expected="an answer that was given after the change",
+            found=f"{shown(answers.value('left'))}, when {worker.name} was in the old mode",
+            next=f"on {worker.name}, `iptables-save -t nat`: count now, and answer again",
+        )
     table = worker.ruleset.tables.get("nat")
     found = [chain for chain in table.chains if chain.startswith("KUBE-SVC-")] if table else []
     if given != len(found):

@@ -30,9 +30,10 @@ def port_is_the_relays(answers: Answers, relays: Relays, variant: Variant) -> No
     """You named the port to which rules lead this Service's packets."""
     given, found = forms.whole(answers.word("listener")), relay(relays, variant)
     if given != found:
+        asked = ", the NodePort, which clients ask" if given == variant.number("node_port") else ""
         wrong(
             expected="the port at which packets to this Service end, on worker-1",
-            found=shown(answers.value("listener")),
+            found=f"{shown(answers.value('listener'))}{asked}",
             next="on worker-1, `iptables-save -t nat`, the rules of this Service: where do they lead?",
         )
 
@@ -124,10 +125,10 @@ def log_has_these_turns(answers: Answers, relays: Relays, cluster: Cluster, vari
     live = cluster.endpoints(variant.text("namespace"), variant.text("service"))
     names = {each.at: each.pod for each in live}
     chosen = [names.get(at, at) for at in relays.turns(service(variant))]
-    if not any(chosen[at : at + len(given)] == given for at in range(len(chosen))):
+    if len(given) < TURNS or not any(chosen[at : at + len(given)] == given for at in range(len(chosen))):
         wrong(
             expected="six choices that follow each other in the log",
-            found="an order that the log does not have",
+            found=f"{len(given)} names" if len(given) < TURNS else "an order that the log does not have",
             next="on worker-1, `grep NextEndpoint /var/log/kube-proxy.log` shows each choice",
         )
 
@@ -169,7 +170,7 @@ def failed_dial(answers: Answers) -> tuple[str, str]:
     if len(given) != 2:
         wrong(
             expected="two endpoints: the one that refused, and the one that was dialled next",
-            found=f"{len(given)} words",
+            found=shown(answers.value("dial")),
             next="write ADDRESS:PORT ADDRESS:PORT, as the log has them",
         )
     return given[0], given[1]

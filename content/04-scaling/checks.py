@@ -75,7 +75,7 @@ def parts_are_counted(answers: Answers, rules: Rules, variant: Variant) -> None:
         wrong(
             expected="the first rule's probability, in parts of 2³¹",
             found=shown(answers.word("parts")),
-            next="take the number as `iptables -S` prints it, with all its digits",
+            next="take the number as `iptables -S` prints it, with all its digits, times 2³¹",
         )
 
 

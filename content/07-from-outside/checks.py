@@ -44,10 +44,11 @@ def spec(cluster: Cluster, variant: Variant) -> Object:
 
 def judge_address(task: str, right: Iterable[str], asked: str, answers: Answers) -> None:
     """The answer is one of these addresses."""
-    if forms.address(answers.word(task)) not in set(right):
+    given = answers.word(task)
+    if forms.address(given) not in set(right):
         wrong(
             expected=asked,
-            found=shown(answers.word(task)),
+            found=f"{shown(given)}{forms.no_address(given)}",
             next="ask for yourself, and read what stands behind `client`",
         )
 
@@ -228,8 +229,11 @@ def hanging_pod_is_left_out(cluster: Cluster, balancer: Balancer, variant: Varia
     found = servers(balancer, variant)
     down = sum(not each.up for each in found)
     if down != 1 or len(found) < 2:
+        more = "let the others go on: `curl -X POST 'http://ADDRESS:PORT/control/hang?value=false'`"
         wrong(
             expected="one pod that is down by the balancer's health check, and others that are up",
             found=f"{down} of {len(found)} are down",
-            next="let one pod hang, leave it so, and give the check its time: interval times threshold",
+            next=more
+            if down > 1
+            else "let one pod hang, leave it so, and give the check its time: interval times threshold",
         )

@@ -208,3 +208,20 @@ def test_a_prediction_with_more_places_than_the_kernel_keeps_means_its_value():
     kernel = Fraction(round(2**31 / 6), 2**31)  # printed 0.16666666651
     assert forms.share("0.1666666667").means(kernel)
     assert not forms.share("0.1666686667").means(kernel)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("10.1.2.3:80", ", with a port"),
+        ("10.1.2.3/24", ", with the length of its network"),
+        ("fd00::1/64", ", with the length of its network"),
+        ("10.1.2.3", ""),
+        ("10.1.2.3/32", ""),
+        ("client/24", ""),
+        ("10.1.2/24", ""),
+        ("", ""),
+    ],
+)
+def test_what_stands_beside_an_address_is_named(written, why):
+    assert forms.no_address(written) == why

@@ -4,6 +4,7 @@ tests/live/test_labs.py proves the same labs on a cluster.
 """
 
 import ast
+import re
 
 import jupytext
 import pytest
@@ -119,3 +120,17 @@ def test_every_kind_of_answer_is_told_to_teachers():
     rows = (course.content() / "README.md").read_text().splitlines()
     told = {row.split("`")[1] for row in rows if row.startswith("| `")}
     assert set(course.ANSWERS) - told == set()
+
+
+def test_a_service_among_rules_and_log_lines_is_named_with_its_namespace(lab):
+    """Other labs leave Services of the same name: two learners' wikis may run side by side."""
+    values = lab.variant(0).values
+    said = lab.lesson(lab.variant(0)) + (lab.folder / "solution" / "solve.sh").read_text()
+    alone = re.compile(rf"(?<!{values['namespace']}/)(?<!\$ns/)\b{values['service']}\b")
+    searches = re.compile(
+        r"(iptables.*|.*kube-proxy\.log.*)\b(grep|sed|awk)\b|\b(grep|sed)\b.*kube-proxy\.log"
+    )
+    found = [line for line in said.splitlines() if searches.search(line) and alone.search(line)]
+    assert (
+        lab.mode == "ipvs" or found == []
+    )  # in mode ipvs no rule names a Service, and lab 6 shows just that

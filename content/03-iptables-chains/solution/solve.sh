@@ -26,7 +26,7 @@ fifth=$(on_worker "iptables -t nat -S $fourth" | awk '/ -> / {print $NF; exit}')
 lab answer 3 hops "$first $second $third $fourth $fifth"
 
 # --- targets: the pods by their addresses, as DNAT writes them
-targets=$(on_worker "iptables -t nat -S" | grep "appname-backend-svc" | sed -n 's/.*--to-destination //p')
+targets=$(on_worker "iptables -t nat -S" | grep "eks-dev-1-appname-ns/appname-backend-svc" | sed -n 's/.*--to-destination //p')
 pods=$(kubectl -n $ns get pod -o json | jq -r '.items[] | "\(.metadata.name) \(.status.podIP)"')
 lab answer 3 targets "$(while read -r pod ip; do echo "$pod=$(grep "^$ip:" <<<"$targets")"; done <<<"$pods")"
 

@@ -13,11 +13,11 @@ lab answer 4 reach "$(for left in $(seq "$pods" -1 1); do echo "$left/$pods"; do
 # --- scale: so many pods, and rules for each of them
 kubectl -n $ns scale deploy shop-backend --replicas="$pods"
 kubectl -n $ns rollout status deploy shop-backend --timeout=60s
-targets() { on_worker "iptables -t nat -S" | grep 'shop-svc.*to-destination' | sed 's/.*--to-destination //' | sort -u; }
+targets() { on_worker "iptables -t nat -S" | grep 'lab4-shop-ns/shop-svc.*to-destination' | sed 's/.*--to-destination //' | sort -u; }
 for _ in $(seq 100); do [ "$(targets | wc -l)" = "$pods" ] && break; sleep 0.1; done
 
 # --- parts: the first probability in parts of 2³¹
-first=$(on_worker "iptables -t nat -S" | grep 'KUBE-SVC.*shop-svc.* -> ' | sed -n '1s/.*--probability \([0-9.]*\) .*/\1/p')
+first=$(on_worker "iptables -t nat -S" | grep 'KUBE-SVC.*lab4-shop-ns/shop-svc.* -> ' | sed -n '1s/.*--probability \([0-9.]*\) .*/\1/p')
 lab answer 4 parts "$(python3 -c "print(round($first * 2**31))")"
 
 # --- naive: each rule takes 1/n of what the ones before it have left

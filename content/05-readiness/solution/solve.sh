@@ -10,7 +10,7 @@ measure() {
 }
 settled() { # COUNT: so many endpoints in the API, and as many in the rules of worker-1
   for _ in $(seq 200); do
-    written=$(on_worker "iptables -t nat -S" | grep -c 'shop-svc.*to-destination' || true)
+    written=$(on_worker "iptables -t nat -S" | grep -c 'lab5-shop-ns/shop-svc.*to-destination' || true)
     [ "$(endpoints | wc -l)" = "$1" ] && [ "$written" = "$1" ] && return
     sleep 0.1
   done
