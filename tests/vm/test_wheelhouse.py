@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vm import wheelhouse
+from vm import command, wheelhouse
 from vm.errors import HostCannot
 from vm.wheelhouse import Guest
 
@@ -112,3 +112,37 @@ def test_an_index_that_is_not_reached_is_told_and_leaves_nothing(
         wheelhouse.site(OURS, tmp_path)
     assert "later ones do not" in caught.value.cure
     assert list(tmp_path.iterdir()) == []
+
+
+# Imports all that a guest may run while every package that it does not get is hidden.
+ALONE = """
+import importlib, pkgutil, sys
+from importlib.metadata import packages_distributions
+from packaging.utils import canonicalize_name
+taken = {line.partition("==")[0] for line in sys.argv[1:]}
+tops = packages_distributions()
+hidden = {top for top, names in tops.items() if not {canonicalize_name(name) for name in names} & taken}
+hidden -= {"labs", "vm", "checker"}
+for name in [name for name in sys.modules if name.partition(".")[0] in hidden]:
+    del sys.modules[name]
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ImportError(f"a guest has no {name}")
+
+sys.meta_path.insert(0, Hidden())
+for name in ("labs.agent", "labs.control", "labs.kube", "labs.proxy"):
+    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)
+for name in ("labs.daemons", "vm.service"):
+    importlib.import_module(name)
+print("all")
+"""
+
+
+def test_daemons_and_pods_import_nothing_that_guests_do_not_get() -> None:
+    pins = wheelhouse.requirements(Guest("3.11", "x86_64"))
+    said = command.run([sys.executable, "-P", "-c", ALONE, *pins], timeout=60, check=False)
+    assert said.stdout == "all\n", said.stderr
