@@ -59,11 +59,8 @@ class Plot:
     def _repr_svg_(self) -> str:
         height = ROW * (len(self.counts) + 2)
         scale = BARS / max(*self.counts.values(), self.share)
-        at = LEFT + self.even * scale
-        line = (
-            f'<line x1="{at:.0f}" x2="{at:.0f}" y1="{ROW}" y2="{height - ROW}" '
-            'stroke="currentColor" stroke-dasharray="4"/>'
-        )
+        at = LEFT + self.share * scale
+        line = f'<line x1="{at:.0f}" x2="{at:.0f}" y1="{ROW}" y2="{height - ROW}" {DASHED}/>'
         rows = "".join(self._row(number, scale) for number in range(len(self.counts)))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + BARS + RIGHT}" height="{height}" '
@@ -75,9 +72,7 @@ class Plot:
     def _row(self, number: int, scale: float) -> str:
         name, count = list(self.counts.items())[number]
         top = ROW * (number + 1)
-        bar = (
-            f'<rect x="{LEFT}" y="{top + 4}" width="{count * scale:.0f}" height="{ROW - 8}" fill="#4c8bf5"/>'
-        )
+        bar = f'<rect x="{LEFT}" y="{top + 4}" width="{count * scale:.0f}" height="{ROW - 8}" fill="{BLUE}"/>'
         return f"{text(0, top + 17, name)}{bar}{text(LEFT + count * scale + 6, top + 17, str(count))}"
 
 

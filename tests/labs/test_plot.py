@@ -53,3 +53,9 @@ def test_any_names_and_counts_can_be_drawn(counts):
     p_values = re.findall(r"p = (\S+)$", picture.verdict)
     assert all(0 <= float(each) <= 1 + 1e-9 for each in p_values)
     assert picture._repr_svg_().startswith("<svg")
+
+
+def test_the_line_stands_where_a_bar_of_an_even_share_would_end():
+    svg = Plot("even", {"a": 60, "b": 40, "c": 50})._repr_svg_()
+    left, width = (int(re.findall(r'<rect x="(\d+)".*? width="(\d+)"', svg)[2][at]) for at in (0, 1))
+    assert f'<line x1="{left + width}" x2="{left + width}"' in svg
