@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
@@ -83,3 +85,35 @@ def test_lesson_and_plot_need_no_notebook(begun):
     assert begun("plot", "4", "requests") == "requests: no answer yet\n"
     begun("answer", "4", "requests", " 61 a\n 59 b\n")
     assert "χ² = 0.03 with 1 degrees of freedom" in begun("plot", "4", "requests")
+
+
+def damaged(notebook: Path) -> Iterator[str]:
+    """What may happen to a notebook, done to it one after the other."""
+    found = json.loads(notebook.read_text())
+    cells = found["cells"]
+    for name, left in (("reordered", cells[::-1]), ("deleted", cells[:1]), ("emptied", [])):
+        notebook.write_text(json.dumps({**found, "cells": left}))
+        yield name
+    notebook.write_text("{ no notebook")
+    yield "broken"
+    notebook.unlink()
+    yield "gone"
+
+
+def test_nothing_done_to_the_notebook_or_laid_beside_it_changes_a_mark(begun):
+    begun("answer", "0", "nodes", "3")
+    folder = begun.home / "workspace/00-orientation"
+    inside = type(begun)(begun.home, ("env", "-C", str(folder), *begun.command))
+    before = marks(begun)
+    assert before["nodes"] == "passed"
+    for name in ("vm.py", "checker.py", "labs.py", "yaml.py", "json.py"):
+        (folder / name).write_text("raise SystemExit('a file of the learner was imported')\n")
+    for what in damaged(folder / "lesson.ipynb"):
+        assert marks(inside) == before, what
+
+
+def marks(lab) -> dict[str, str]:
+    """How each task of lab 0 ends."""
+    return {
+        task["name"]: task["outcome"] for task in json.loads(lab.run("check", "0", "--json").stdout)["tasks"]
+    }
