@@ -110,15 +110,24 @@ async def run_async(
 
     words = tuple(argv)
     with program.stdin(input) as stdin, program.missing(words):
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            executable=program.find(words[0], env),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            start_new_session=True,
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *words,
+                executable=program.find(words[0], env),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                start_new_session=True,
+            )
         )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # cancelled itself it would leave the process to nobody
+            process = await starting
+            program.kill_group(process.pid)
+            await process.communicate()
+            raise
     try:
         stdout, stderr = await asyncio.wait_for(process.communicate(), timeout)
     except TimeoutError as error:
@@ -126,6 +135,6 @@ async def run_async(
     finally:
         if process.returncode is None:
             program.kill_group(process.pid)
-            await process.wait()
+            await process.communicate()
     completed = Completed(words, process.returncode or 0, program.text(stdout), program.text(stderr))
     return completed.checked() if check else completed

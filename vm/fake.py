@@ -34,6 +34,10 @@ class FakeMachine:
         completed = self._answer(tuple(argv))
         return completed.checked() if check else completed
 
+    async def run_async(self, argv: Sequence[str], *, timeout: float = 30) -> Completed:
+        """The scripted answer."""
+        return self.run(argv)
+
     def shell(self, argv: Sequence[str] = ()) -> int:
         """The exit code of the scripted answer."""
         return self._answer(tuple(argv)).returncode

@@ -31,6 +31,9 @@ class Machine(Protocol):
     ) -> Completed:
         """Run a command there; raises CommandFailed, CommandNotFound, CommandTimeout as ``command.run``."""
 
+    async def run_async(self, argv: Sequence[str], *, timeout: float = 30) -> Completed:
+        """``run`` beside others; one that is cancelled leaves no process on this side."""
+
     def shell(self, argv: Sequence[str] = ()) -> int:
         """Run a command on the caller's terminal, or a login shell without one; returns the exit code."""
 
@@ -72,6 +75,13 @@ class Reached(ABC):
         )
         completed = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
         return completed.checked() if check else completed
+
+    async def run_async(self, argv: Sequence[str], *, timeout: float = 30) -> Completed:
+        """See ``Machine.run_async``."""
+        words = self.before(argv, interactive=False)
+        patience = timeout * self.patience
+        done = await command.run_async(words, timeout=patience, check=False, env=self.environment())
+        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr).checked()
 
     def shell(self, argv: Sequence[str] = ()) -> int:
         """See ``Machine.shell``."""

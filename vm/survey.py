@@ -6,9 +6,9 @@ snapshot, goes on from then, and asks nobody for the time. Certificates and leas
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +45,25 @@ class Survey:
 
 def survey(machines: Mapping[str, Machine]) -> dict[str, Survey]:
     """All of them at once; raises HostCannot where a machine's Python will not do, and its own errors."""
-    with ThreadPoolExecutor(max_workers=len(machines)) as pool:
-        return dict(zip(machines, pool.map(look, machines.values()), strict=True))
+
+    try:
+        return asyncio.run(_survey(machines))
+    except BaseExceptionGroup as errors:  # one machine's is enough to say
+        raise errors.exceptions[0] from errors
 
 
-def look(machine: Machine) -> Survey:
+async def _survey(machines: Mapping[str, Machine]) -> dict[str, Survey]:
+    async with asyncio.TaskGroup() as group:  # unlike gather it waits for what an interruption has ended
+        looks = {name: group.create_task(look(machine)) for name, machine in machines.items()}
+    return {name: each.result() for name, each in looks.items()}
+
+
+async def look(machine: Machine) -> Survey:
     """One machine's."""
     words = " ".join(f"{package}={','.join(programs)}" for package, programs in programs_of().items())
     script = ["sh", "-c", LOOK, "sh", words, f"{time.time():.0f}"]
-    first, *missing = machine.run(script, timeout=PATIENCE).stdout.splitlines()
+    said = await machine.run_async(script, timeout=PATIENCE)
+    first, *missing = said.stdout.splitlines()
     return Survey(Guest.of(first), tuple(missing))
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from vm import command, survey
-from vm.errors import HostCannot
+from vm.errors import CommandFailed, HostCannot
 from vm.fake import FakeMachine
 from vm.survey import Survey
+from vm.virtual import VirtualMachine
 from vm.wheelhouse import Guest
 
 
@@ -60,3 +63,34 @@ def test_machines_of_different_boxes_are_refused_by_name() -> None:
 def test_guests_need_the_hosts_programs_and_those_of_ipvs() -> None:
     found = survey.programs_of("# a comment\nipset learner ipset sets\n")
     assert found == {"ipset": ("ipset",), "ipvsadm": ("ipvsadm",), "kmod": ("modprobe",)}
+
+
+def test_an_error_of_one_machine_is_told_as_it_is() -> None:
+    machines = {name: FakeMachine(name) for name in ("control-1", "worker-1")}
+    with pytest.raises(CommandFailed, match="not in the script of the fake machine"):
+        survey.survey(machines)
+
+
+def test_an_interruption_ends_the_look_at_machines_that_do_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid.$$\nexec sleep 60\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    machines = {name: VirtualMachine(name, tmp_path / "config", name) for name in ("control-1", "worker-1")}
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 20
+        while len(list(tmp_path.glob("pid.*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        survey.survey(machines)
+    assert time.monotonic() - began < 30
+    for file in tmp_path.glob("pid.*"):
+        status = Path(f"/proc/{file.read_text().strip()}/status")
+        assert not status.exists(), status.read_text()
