@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -88,3 +90,11 @@ def test_the_environment_is_quoted_for_the_shell_that_reads_it(monkeypatch: pyte
     monkeypatch.setenv("LAB_HOME", "/a folder")
     assert "\nexport KUBECONFIG='/a folder/kubeconfig'" in entry.environment("sh")
     assert "\nset -gx KUBECONFIG '/a folder/kubeconfig'" in entry.environment("fish")
+
+
+def test_a_command_on_a_machine_does_without_what_takes_long_to_import() -> None:
+    """`lab shell` is typed a hundred times in a lab; asyncio alone is a third of its time."""
+    heavy = "{'asyncio', 'yaml', 'kubernetes'} & {*sys.modules}"
+    script = f"import sys, labs.cli, labs.entry, vm.virtual; print({heavy})"
+    said = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
