@@ -24,6 +24,20 @@ def domains(settings: Settings) -> list[str]:
     return [name.removeprefix(settings.prefix) for name in known if name.startswith(settings.prefix)]
 
 
+def unfinished(settings: Settings) -> list[str]:
+    """The machines without all of their network cards.
+
+    vagrant-libvirt notes a machine, then plugs its cards in; killed in between it takes it for whole, boots
+    it and waits for an address that cannot come.
+    """
+    found = []
+    for name, addresses in settings.machines.items():
+        rows = asked("domiflist", settings.prefix + name).splitlines()[2:]
+        if rows and sum(bool(row.strip()) for row in rows) < 1 + len(addresses):
+            found.append(name)
+    return found
+
+
 def remove(settings: Settings, machines: Iterable[str]) -> None:
     """These machines, with their disks; that there are none, or no such provider, is no error."""
     for name in (settings.prefix + machine for machine in machines):

@@ -104,6 +104,7 @@ class Vagrant:
             if state != RUNNING:
                 forward.end(self.folder, name)
         if not all(state == RUNNING for state in before.values()):
+            self._remove_unfinished(before, report)
             self._spoken(report, lambda spoken: self._make(spoken, report))
         self._write_ssh_config()
         self._lead(before, report)
@@ -198,6 +199,15 @@ class Vagrant:
             if not self.exists():
                 remains.remove_all(known)
             spoken.up()
+
+    def _remove_unfinished(self, before: Mapping[str, str], report: Report) -> None:
+        known = self.settings()
+        if known is None or self.provider() != LIBVIRT or not self.exists():
+            return
+        for name in remains.unfinished(known):
+            if before.get(name) != RUNNING:
+                report(f"{name} was never finished: it is made anew")
+                self._spoken(silent, partial(Spoken.destroy, vm_name=name))
 
     def _write_ssh_config(self) -> None:
         said: list[str] = []

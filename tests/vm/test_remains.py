@@ -62,6 +62,28 @@ def test_what_was_made_of_a_lab_without_machines_is_removed_and_the_image_unless
     assert not any("debian.img" in line for line in asked)
 
 
+def test_a_machine_without_all_of_its_cards_was_never_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """As virsh 9.0 prints them: control-1 lacks the helpers' cards, worker-1 has all of its two."""
+    program = tmp_path / "bin/virsh"
+    program.parent.mkdir()
+    program.write_text(f"""#!/bin/sh
+case $4 in
+*-control-1|*-worker-1)
+    echo ' Interface   Type      Source            Model    MAC'
+    echo '---------------------------------------------------------------------'
+    echo ' -           network   vagrant-libvirt   virtio   52:54:00:1f:6d:21'
+    echo ' -           network   {settings.network}        virtio   02:00:c0:a8:38:0a'
+    echo ;;
+*) echo 'error: failed to get domain' >&2; exit 1 ;;
+esac
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert remains.unfinished(settings) == ["control-1"]
+
+
 def test_without_a_provider_there_are_no_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:

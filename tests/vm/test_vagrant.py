@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vm import fabric, kvm, vagrant_cli, vagrant_settings
+from vm import fabric, forward, kvm, remains, vagrant_cli, vagrant_settings
 from vm.box import store
 from vm.box.store import Box
 from vm.errors import HostCannot, MachineError
@@ -119,6 +119,21 @@ def test_an_up_that_was_killed_before_its_first_machine_begins_anew_in_the_same_
     said: list[str] = []
     made = vagrant.settings_for(2, said.append)
     assert (made.plan.fabric, said) == ("192.168.56.0/24", [])
+
+
+def test_a_machine_that_was_never_finished_is_made_anew(
+    vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vagrant.folder / "state").write_text("shutoff")
+    note = vagrant.folder / ".vagrant/machines/worker-1/libvirt/id"
+    note.parent.mkdir(parents=True)
+    note.write_text("1")
+    monkeypatch.setattr(remains, "unfinished", lambda _: ["worker-1"])
+    monkeypatch.setattr(forward, "leads", lambda *_: True)
+    said = up(vagrant)
+    assert said[0] == "worker-1 was never finished: it is made anew"
+    lines = (vagrant.folder / "asked").read_text().splitlines()
+    assert lines.index("destroy worker-1 --force --no-color") < lines.index("up --no-color")
 
 
 def test_another_failure_is_told_with_its_cure_and_leaves_the_machines_alone(vagrant: Vagrant) -> None:
