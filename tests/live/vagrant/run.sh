@@ -31,7 +31,8 @@ packages() {
     local policy=/usr/sbin/policy-rc.d made=""
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=yes; }
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing >/dev/null
+    install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing >/dev/null; }
+    install || { apt-get update -qq && install; } # a fresh system has no package lists yet
     [ -z "$made" ] || rm $policy
 }
 
