@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cluster
 import firstpacket
+import machines
 import relay
 import scale
 import syncs
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[str, Callable[[Given], Iterator[Row]]]] = {
     "scale": ("The whole kube-proxy", lambda given: scale.rows(given.services)),
     "relay": ("The relay of mode userspace", lambda _: relay.rows()),
     "first-packet": ("The first answer of a new connection", lambda given: first_packets(given.picture)),
+    "machines": ("A lab of three virtual machines", lambda _: machines.rows()),
 }
 """Name → the title of its table, what measures it."""
 

@@ -22,9 +22,11 @@ NAMESPACE = "eks-dev-1-appname-ns"
 NODES = ("control-1", "worker-1", "worker-2")
 
 
-def lab(*argv: str, text: str | None = None) -> str:
+def lab(*argv: str, text: str | None = None, timeout: float = 120) -> str:
     """What a `lab` command prints; a failing one ends the run with its message."""
-    done = subprocess.run([*LAB, *argv], input=text, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [*LAB, *argv], input=text, capture_output=True, text=True, timeout=timeout, check=False
+    )
     if done.returncode:
         sys.exit(f"lab {' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout

@@ -27,4 +27,4 @@ def test_an_unknown_part_is_named_with_those_there_are() -> None:
     done = subprocess.run([sys.executable, str(BENCH), "rely"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
-    assert "no part 'rely': there are lab, sync, scale, relay, first-packet" in done.stderr
+    assert "no part 'rely': there are lab, sync, scale, relay, first-packet, machines" in done.stderr
