@@ -150,15 +150,18 @@ class Vagrant:
         return self.exists() and not self._without_snapshot()
 
     def keep_snapshots(self, report: Report) -> None:
-        """Keep the state of each machine that has no snapshot yet; a provider that cannot is no error."""
-        for name in self._without_snapshot():
-            try:
+        """Keep the state of the machines that have no snapshot yet; a provider that cannot is no error."""
+        names = self._without_snapshot()
+        at_once = names and not self._snapshots()  # Vagrant takes two seconds to start
+        try:
+            for name in [""] if at_once else names:
                 self._spoken(silent, partial(Spoken.save, machine=name, name=SNAPSHOT))
-            except MachineError as error:
-                report(f"no snapshot of {name}, so `lab reset --machines` will take longer: {error}")
-                return
-            inventory.write(self.folder / SNAPSHOTS, " ".join([*self._snapshots(), name]))
-            report(f"a snapshot of {name} as it is now, for `lab reset --machines`")
+        except MachineError as error:
+            report(f"no snapshots, so `lab reset --machines` will take longer: {error}")
+            return
+        if names:
+            inventory.write(self.folder / SNAPSHOTS, " ".join([*self._snapshots(), *names]))
+            report(f"snapshots of {', '.join(names)} as they are now, for `lab reset --machines`")
 
     def restore(self, report: Report = silent) -> None:
         """Every machine as its snapshot has it: memory, disks, and then the way in.

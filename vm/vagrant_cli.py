@@ -49,8 +49,8 @@ class Spoken(vagrant.Vagrant):  # type: ignore[misc]
         self._report = report
 
     def save(self, machine: str, name: str) -> None:
-        """Keep a snapshot of a machine, instead of one of that name."""
-        self._call_vagrant_command(["snapshot", "save", "--force", machine, name])
+        """Keep a snapshot of a machine, of all if none is named, instead of one of that name."""
+        self._call_vagrant_command(["snapshot", "save", "--force", *([machine] if machine else []), name])
 
     def restore(self, name: str) -> None:
         """All machines go back to the snapshot of that name."""

@@ -298,19 +298,33 @@ def test_after_a_snapshot_was_restored_the_ways_in_are_made_anew(vagrant: Vagran
     assert not vagrant.has_snapshots()
     vagrant.keep_snapshots(said.append)
     vagrant.keep_snapshots(said.append)
-    assert [line.split(" as ")[0] for line in said] == ["a snapshot of control-1", "a snapshot of worker-1"]
+    assert [line.split(" as ")[0] for line in said] == ["snapshots of control-1, worker-1"]
     assert vagrant.has_snapshots()
     (vagrant.folder / "ssh_config").write_text("of old connections")
     ssh = provide(vagrant, "ssh")
     with listening(vagrant):
         vagrant.restore()
     lines = (vagrant.folder / "asked").read_text().splitlines()
-    assert lines.count("snapshot save --force worker-1 made --no-color") == 1
+    assert lines.count("snapshot save --force made --no-color") == 1
     assert lines.index("snapshot restore made --no-provision --no-color") < lines.index("ssh-config", 4)
     assert ssh.read_text().count("-O exit") == 2, "a connection to each machine is closed"
     assert "ControlMaster" in vagrant.ssh_config().read_text()
     vagrant.destroy()
     assert not vagrant.has_snapshots()
+
+
+def test_a_machine_that_is_added_gets_a_snapshot_of_its_own(vagrant: Vagrant) -> None:
+    up(vagrant)
+    vagrant.keep_snapshots(lambda _: None)
+    vagrant.write(vagrant.settings_for(3))
+    assert not vagrant.has_snapshots()
+    vagrant.keep_snapshots(lambda _: None)
+    assert vagrant.has_snapshots()
+    saved = [line for line in (vagrant.folder / "asked").read_text().splitlines() if "save" in line]
+    assert saved == [
+        "snapshot save --force made --no-color",
+        "snapshot save --force worker-2 made --no-color",
+    ]
 
 
 def test_a_provider_without_snapshots_is_no_error(vagrant: Vagrant) -> None:
