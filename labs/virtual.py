@@ -8,6 +8,7 @@ also what repairs. A halted cluster keeps its objects on control-1's disk.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ SERVICES = "lab-a*.service"  # those of vm/ansible that a machine has: lab-agent
 if TYPE_CHECKING:
     from vm.vagrant import Vagrant
     from vm.vagrant_settings import Settings
+    from vm.wheelhouse import Guest
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,15 @@ class VirtualMachines:
         """Back to the snapshot of when they were made; without one they are made anew."""
         vagrant = self._vagrant()
         settings = vagrant.settings_for(None, report)
+        vagrant.write(settings)
         if vagrant.has_snapshots():
             vagrant.restore(report)
             self._wake(settings)
+            if self._same_code():
+                return self._run(settings)
         else:
             report("there is no snapshot of the machines: they are made anew")
             vagrant.destroy(report)
-            vagrant.write(settings)
             vagrant.up(report)
         return self._finish(settings, report)
 
@@ -109,18 +113,46 @@ class VirtualMachines:
 
     def _finish(self, settings: Settings, report: Progress) -> Inventory:
         """Make the machines a cluster, and keep how the new ones are then."""
-        running = self._provision(settings, report)
-        self._vagrant().keep_snapshots(report)
+        archives = self._provision(settings, report)
+        if self._vagrant().keep_snapshots(report):
+            inventory.write(self._note, json.dumps(archives))
+        return self._run(settings)
+
+    @property
+    def _note(self) -> Path:
+        """With which code the machines were kept: their Python, and the names of both archives."""
+        return self.folder / "kept.json"
+
+    def _same_code(self) -> bool:
+        """Whether what was restored has the code that runs here: then its roles have nothing to do."""
+        from vm import wheelhouse
+
+        try:
+            kept = json.loads(self._note.read_text(encoding="utf-8"))
+            guest = wheelhouse.Guest(*kept["guest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return bool(kept == _code(guest, wheelhouse.site(guest), wheelhouse.app(guest, self.folder)))
+
+    def _run(self, settings: Settings) -> Inventory:
+        """Write down that the cluster runs, and how it is reached."""
+        from labs.cluster import Identity
+
+        api = f"https://127.0.0.1:{settings.api_port}"
+        inventory.write(self.home.kubeconfig, Identity(self.home, settings.plan).kubeconfig(api))
+        running = inventory.of_vagrant(self.home.path, settings.plan, str(self.home.kubeconfig))
+        running.save(self.home.inventory)
         return running
 
     def _wake(self, settings: Settings) -> None:
-        """What was restored has connections of then, to machines that were kept a moment earlier or later."""
+        """What was restored has the time of then, and connections to machines kept a moment apart."""
         running = inventory.of_vagrant(self.home.path, settings.plan, str(self.home.kubeconfig))
         for node in settings.plan.cluster_nodes:
-            running.machine(node.name).run(["systemctl", "--no-block", "restart", SERVICES])
+            script = f"date --utc --set @{time.time():.0f} && systemctl --no-block restart '{SERVICES}'"
+            running.machine(node.name).run(["sh", "-c", script])
 
-    def _provision(self, settings: Settings, report: Progress) -> Inventory:
-        """Whatever there is already stays as it is; then the inventory says that the cluster runs."""
+    def _provision(self, settings: Settings, report: Progress) -> dict[str, list[str]]:
+        """Whatever there is already stays as it is; returns what code the machines have (``_note``)."""
         from labs.guests import Archives, Guests
         from vm import survey, wheelhouse
         from vm.provision import provision
@@ -132,12 +164,13 @@ class VirtualMachines:
         archives = Archives(wheelhouse.site(guest), wheelhouse.app(guest, self.folder))
         report(f"the packages for Python {guest.python} on {guest.machine}")
         guests = Guests(self.home, settings.plan, archives)
-        api = f"https://127.0.0.1:{settings.api_port}"
-        inventory.write(self.home.kubeconfig, guests.kubeconfig(api))
         variables = guests.variables({name: each.missing for name, each in surveys.items()})
         provision(self.folder / "ansible", self._vagrant().ssh_config(), variables, report)
-        running.save(self.home.inventory)
-        return running
+        return _code(guest, archives.site, archives.app)
+
+
+def _code(guest: Guest, site: Path, app: Path) -> dict[str, list[str]]:
+    return {"guest": [guest.python, guest.machine], "archives": [site.name, app.name]}
 
 
 def _refuse(order: Order) -> None:

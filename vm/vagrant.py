@@ -149,19 +149,23 @@ class Vagrant:
         """Whether there is one of every machine."""
         return self.exists() and not self._without_snapshot()
 
-    def keep_snapshots(self, report: Report) -> None:
-        """Keep the state of the machines that have no snapshot yet; a provider that cannot is no error."""
+    def keep_snapshots(self, report: Report) -> bool:
+        """Keep the state of the machines that have no snapshot yet; a provider that cannot is no error.
+
+        Returns whether all of them are of now.
+        """
         names = self._without_snapshot()
-        at_once = names and not self._snapshots()  # Vagrant takes two seconds to start
+        at_once = bool(names) and not self._snapshots()  # Vagrant takes two seconds to start
         try:
             for name in [""] if at_once else names:
                 self._spoken(silent, partial(Spoken.save, machine=name, name=SNAPSHOT))
         except MachineError as error:
             report(f"no snapshots, so `lab reset --machines` will take longer: {error}")
-            return
+            return False
         if names:
             inventory.write(self.folder / SNAPSHOTS, " ".join([*self._snapshots(), *names]))
             report(f"snapshots of {', '.join(names)} as they are now, for `lab reset --machines`")
+        return at_once
 
     def restore(self, report: Report = silent) -> None:
         """Every machine as its snapshot has it: memory, disks, and then the way in.

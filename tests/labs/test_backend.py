@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from labs.errors import LabError, NotUp, UsageError
 from labs.order import Order
 from labs.show import Progress
 from labs.virtual import VirtualMachines
-from vm import inventory, remains, vagrant_settings
+from vm import inventory, remains, vagrant_settings, wheelhouse
 from vm.kvm import Acceleration
 from vm.plan import plan
 from vm.vagrant import Vagrant
@@ -122,9 +123,9 @@ def test_purge_removes_what_a_killed_up_has_made_and_vagrant_does_not_know(
     assert not vagrant.folder.exists()
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["snapshot", "no snapshot"])
+@pytest.mark.parametrize("kept", ["same code", "other code", ""], ids=["", "new code", "no snapshot"])
 def test_reset_goes_back_to_the_snapshot_or_makes_the_machines_anew(
-    home: Home, made: object, monkeypatch: pytest.MonkeyPatch, kept: bool
+    home: Home, made: object, monkeypatch: pytest.MonkeyPatch, kept: str
 ) -> None:
     done: list[str] = []
     vagrant = Vagrant(home.path / "vagrant")
@@ -133,13 +134,22 @@ def test_reset_goes_back_to_the_snapshot_or_makes_the_machines_anew(
         (vagrant.folder / "snapshots").write_text("control-1 worker-1 worker-2")
     for verb in ("restore", "destroy", "up"):
         monkeypatch.setattr(Vagrant, verb, lambda _, report, verb=verb: done.append(verb))
-    monkeypatch.setattr(VirtualMachine, "run", lambda self, argv: done.append(f"{self.name}: {argv[-1]}"))
+    monkeypatch.setattr(
+        VirtualMachine, "run", lambda self, argv: done.append(f"{self.name}: {argv[-1].split()[-1]}")
+    )
     monkeypatch.setattr(VirtualMachines, "_finish", lambda *_: done.append("provision"))
+    monkeypatch.setattr(wheelhouse, "site", lambda _: Path("site-1.tar.gz"))
+    monkeypatch.setattr(wheelhouse, "app", lambda *_: Path("app-1.tar.gz"))
+    names = ["site-1.tar.gz", "app-1.tar.gz" if kept == "same code" else "app-0.tar.gz"]
+    note = json.dumps({"guest": ["3.11", "x86_64"], "archives": names})
+    (vagrant.folder / "kept.json").write_text(note)
     said = io.StringIO()
     VirtualMachines(home).reset(Progress(said))
-    restarts = [f"{name}: lab-a*.service" for name in ("control-1", "worker-1", "worker-2")]
-    assert done == (["restore", *restarts, "provision"] if kept else ["destroy", "up", "provision"])
-    assert ("made anew" in said.getvalue()) is not kept
+    restarts = [f"{name}: 'lab-a*.service'" for name in ("control-1", "worker-1", "worker-2")]
+    provision = [] if kept == "same code" else ["provision"]
+    assert done == (["restore", *restarts, *provision] if kept else ["destroy", "up", "provision"])
+    assert ("made anew" in said.getvalue()) is not bool(kept)
+    assert home.inventory.exists() is (kept == "same code"), "otherwise it is written when all is done"
 
 
 def test_reset_without_a_cluster_says_how_to_make_one(home: Home) -> None:
