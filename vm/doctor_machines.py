@@ -19,7 +19,7 @@ from vm.needs import Need
 from vm.probe import search_path
 from vm.vagrant_settings import Settings
 
-SPACE = 3 * 2**30  # bytes: the box unpacked by Vagrant and by the provider, and what machines write
+SPACE = 4 * 2**30  # bytes: the box, unpacked by Vagrant and by the provider, and machines with snapshots
 SOCKET = Path("/run/libvirt/libvirt-sock")
 VBOX = Path("/dev/vboxdrv")
 UFW = Path("/etc/ufw/ufw.conf")
@@ -65,7 +65,7 @@ def rows(home: Path) -> Sequence[Row]:
             need("API port", "kubectl on this host", "`lab down`, `lab up` takes another"),
             port(settings, vagrant),
         ),
-        (need("disk", "box and machines", "make room there: 3 GiB"), disk(IMAGES, Path.home())),
+        (need("disk", "box and machines", "make room there: 4 GiB"), disk(IMAGES, Path.home())),
         (need("box", "what machines start from", BOX_CURE), box()),
         (need("machines", "those of this lab", MACHINES_CURE), machines(settings, vagrant)),
     )
