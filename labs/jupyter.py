@@ -33,6 +33,10 @@ OPTIONS = (
 )
 STYLE = "/* Rules and tables are as wide as in a terminal: scroll, do not wrap. */\n"
 STYLE += ".jp-OutputArea-output.jp-RenderedText pre { white-space: pre; overflow-x: auto; }\n"
+STYLE += (
+    "/* JupyterLab shows SVG as a picture, which knows nothing of the theme: black words on a dark page. */\n"
+)
+STYLE += "[data-jp-theme-light='false'] .jp-RenderedSVG img { filter: invert(1) hue-rotate(180deg); }\n"
 # Not as an extension: the lesson's own `%load_ext labs.notebook` would then say that it is loaded already.
 LOADED = "__import__('labs.notebook').notebook.load_ipython_extension(get_ipython())"
 SETTINGS = {

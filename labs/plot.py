@@ -73,7 +73,7 @@ class Plot:
         name, count = list(self.counts.items())[number]
         top = ROW * (number + 1)
         bar = f'<rect x="{LEFT}" y="{top + 4}" width="{count * scale:.0f}" height="{ROW - 8}" fill="{BLUE}"/>'
-        return f"{text(0, top + 17, name)}{bar}{text(LEFT + count * scale + 6, top + 17, str(count))}"
+        return f"{text(0, top + 17, name)}{bar}{text(LEFT + BARS + 8, top + 17, str(count))}"
 
 
 def text(x: float, y: float, words: str) -> str:

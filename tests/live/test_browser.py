@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Response, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -118,3 +118,45 @@ def test_a_learner_opens_lab_3_runs_all_and_sees_the_table_of_results(server: Se
 def test_another_program_of_this_host_gets_nothing_without_the_token(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{server.url}api/contents/{LESSON}", timeout=SECONDS)
+
+
+def test_a_task_is_done_with_the_keyboard_alone(lab: Any, server: Server, page: Page) -> None:
+    lab("start", "0", "--seed", "0")
+    page.goto(f"{server.page('00-orientation/lesson.ipynb')}&reset", timeout=SECONDS * 1000)
+    here = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    here.locator(".jp-Cell").first.wait_for(timeout=SECONDS * 1000)
+    chosen = here.locator(".jp-Cell.jp-mod-active")
+    until(lambda: sum(bool(each["connections"]) for each in server.kernels()), "a kernel")
+    until(
+        lambda: page.evaluate("document.activeElement.closest('.jp-Notebook') !== null"), "the focus is there"
+    )
+    until(lambda: _moved_to(page, chosen, 'answer("nodes", "")'), "the cell of the right answer")
+    page.keyboard.press("Enter")
+    for key in ("Control+Home", "End", "ArrowLeft", "ArrowLeft", "3", "Shift+Enter"):
+        page.keyboard.press(key)
+    expect(here.locator(".jp-OutputArea-output").filter(has_text="✓")).to_contain_text(
+        "1 of 1 points", timeout=SECONDS * 1000
+    )
+
+
+def _moved_to(page: Page, chosen: Locator, words: str) -> bool:
+    """Run the chosen cell, which chooses the next, unless it is the one with these words."""
+    if words in chosen.inner_text():
+        return True
+    page.keyboard.press("Shift+Enter")
+    return False
+
+
+@pytest.mark.parametrize(("scheme", "filtered"), [("light", False), ("dark", True)])
+def test_the_words_of_a_plot_are_seen_on_a_dark_page_too(server: Server, scheme: str, filtered: bool) -> None:
+    """JupyterLab shows a plot as an <img>, whose words are black whatever the page's are."""
+    plot = "<div class=jp-RenderedSVG id=plot><img></div>"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(f"{server.page(LESSON)}&reset", timeout=SECONDS * 1000)
+        page.locator("body[data-jp-theme-light]").wait_for(state="attached", timeout=SECONDS * 1000)
+        page.evaluate("plot => document.body.insertAdjacentHTML('beforeend', plot)", plot)
+        ask = "() => getComputedStyle(document.querySelector('#plot img')).filter"
+        until(lambda: (page.evaluate(ask) != "none") is filtered, f"the filter of a {scheme} page")
+        browser.close()
