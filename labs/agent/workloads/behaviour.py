@@ -33,6 +33,10 @@ class Behaviour:
         setattr(self, what, WORDS[value])
         return 0.0
 
+    def __str__(self) -> str:
+        """As it is controlled: ``ready=true live=true hang=false``."""
+        return " ".join(f"{what}={str(getattr(self, what)).lower()}" for what in ("ready", "live", "hang"))
+
 
 def seconds(text: str) -> float:
     """A duration; raises ControlInvalid unless it is between 0 and an hour."""

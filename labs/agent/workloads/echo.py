@@ -113,6 +113,7 @@ class Echo:
             return 400, f"{error}\n"
         if seconds:
             self._refuse(seconds)
+            return 200, f"refuses connections for {seconds:g} s\n"
         return 200, f"{self.behaviour}\n"
 
 

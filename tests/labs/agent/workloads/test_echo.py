@@ -131,7 +131,7 @@ def test_udp_answers_with_what_came(echo: Running) -> None:
 
 def test_probes_hear_what_they_are_told_to(echo: Running) -> None:
     assert echo.ask("/ready")[0] == 200
-    assert echo.ask("/control/ready?value=false", "POST")[0] == 200
+    assert echo.ask("/control/ready?value=false", "POST") == (200, "ready=false live=true hang=false\n")
     assert echo.ask("/ready") == (503, "not ready\n")
     assert echo.ask("/live")[0] == 200
     assert echo.ask("/control/ready?value=true")[0] == 405
@@ -150,7 +150,7 @@ def test_a_hanging_pod_answers_nothing_but_control(echo: Running) -> None:
 
 
 def test_a_refusing_pod_listens_again_later(echo: Running) -> None:
-    echo.ask("/control/refuse?seconds=0.3", "POST")
+    assert echo.ask("/control/refuse?seconds=0.3", "POST") == (200, "refuses connections for 0.3 s\n")
     with pytest.raises(ConnectionRefusedError):
         echo.connect(echo.http)
     deadline = time.monotonic() + 5
