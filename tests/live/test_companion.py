@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
@@ -12,6 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.live
 NAMESPACE = "lab0-hello-ns"  # of seed 0
+HERE = Path(__file__).parent
 PASSED = "5 of 5   passed"
 
 
@@ -117,3 +119,16 @@ def marks(lab) -> dict[str, str]:
     return {
         task["name"]: task["outcome"] for task in json.loads(lab.run("check", "0", "--json").stdout)["tasks"]
     }
+
+
+def test_what_was_reached_with_an_older_version_stays(fresh):
+    """The archive is the learner's part of a state folder that 0.1.0 has left: lab 0, seed 7, passed."""
+    fresh.home.mkdir()
+    subprocess.run(["tar", "-xzf", HERE / "upgrade/home-0.1.tar.gz", "-C", fresh.home], check=True)
+    answers = (fresh.home / "workspace/00-orientation/answers.yaml").read_text()
+    assert PASSED in fresh("list")
+    fresh("up", timeout=120)
+    fresh("start", "0", "--seed", "7")
+    assert (fresh.home / "workspace/00-orientation/answers.yaml").read_text() == answers
+    assert "✓ You said how many nodes" in fresh("check", "0", "nodes")
+    assert PASSED in fresh("list")
