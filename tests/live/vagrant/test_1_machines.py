@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 Machines = Callable[[Any], list[int]]
-MEMORY = 512 * 2**20  # bytes a machine may take of this host
+LIMIT = 512 * 2**20  # bytes a machine may have
 
 
 def test_a_second_up_finds_everything_as_it_must_be(lab: Any, machines: Machines) -> None:
@@ -114,6 +114,6 @@ def test_a_machine_takes_no_more_memory_of_the_host_than_it_may(
 ) -> None:
     page = os.sysconf("SC_PAGE_SIZE")
     taken = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in machines(lab)]
-    record_property("figure", f"memory a virtual machine: {max(taken) / 2**20:.0f} MiB")
+    record_property("figure", f"memory of the host a virtual machine takes: {max(taken) / 2**20:.0f} MiB")
     assert len(taken) == 3
-    assert max(taken) < 2 * MEMORY, "the machine's own and the emulator's"
+    assert max(taken) < 2 * LIMIT, "the machine's own and the emulator's"
