@@ -43,6 +43,8 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},  # light or dark, as the desktop is
     "@jupyterlab/docmanager-extension/plugin": {"autosaveInterval": 30},
+    # A lesson is short. With cells outside of the view taken away, the page is blank after Ctrl+End.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 
 
@@ -59,9 +61,8 @@ def notebook(argv: Sequence[str]) -> int:
 
 def server(workspace: Path, *, root: bool) -> list[str]:
     """The command that serves."""
-    allow = (
-        ["--allow-root"] if root else []
-    )  # it is the learner's own machine; the loopback and the token guard it
+    # It is the learner's own machine; the loopback and the token guard it.
+    allow = ["--allow-root"] if root else []
     return [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={workspace}", *OPTIONS, *allow]
 
 

@@ -137,6 +137,9 @@ def test_a_task_is_done_with_the_keyboard_alone(lab: Any, server: Server, page: 
     expect(here.locator(".jp-OutputArea-output").filter(has_text="✓")).to_contain_text(
         "1 of 1 points", timeout=SECONDS * 1000
     )
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+End")
+    expect(here.locator(".jp-Cell").last).to_be_in_viewport(timeout=SECONDS * 1000)
 
 
 def _moved_to(page: Page, chosen: Locator, words: str) -> bool:
