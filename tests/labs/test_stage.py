@@ -78,3 +78,19 @@ def test_the_example_that_every_cluster_has_only_loses_the_label(kubeconfig: Pat
     stage.lay(kubeconfig, LAB, MINE)
     assert asyncio.run(services()) == {"appname-backend-svc"}
     assert asyncio.run(owned(kubeconfig, "Service")) == named("Service", MINE)
+
+
+def test_what_goes_with_its_namespace_meanwhile_is_no_error(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = Client.delete
+
+    async def late(client: Client, kind: str, name: str, namespace: str = "") -> None:
+        if kind == "Service":  # the namespace's end was quicker
+            await delete(client, kind, name, namespace)
+        await delete(client, kind, name, namespace)
+
+    stage.lay(kubeconfig, LAB, MINE)
+    monkeypatch.setattr(Client, "delete", late)
+    stage.lay(kubeconfig, LAB, OTHER)
+    assert asyncio.run(owned(kubeconfig, "Service")) == named("Service", OTHER)

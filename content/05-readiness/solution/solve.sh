@@ -8,10 +8,15 @@ measure() {
   lab shell client -- bash -c 'for i in $(seq 120); do curl -s -o /dev/null -m 3 -w "%{http_code}\n" http://192.168.56.11:30505/; done' |
     sed 's/200/answered/; s/000/refused/' | sort | uniq -c
 }
-settled() { # COUNT: so many endpoints in the API, and as many in the rules of worker-1
+settled() { # COUNT: so many endpoints in the API, the same in the rules of worker-1, and no pod on its way out
   for _ in $(seq 200); do
-    written=$(on_worker "iptables -t nat -S" | grep -c 'lab5-shop-ns/shop-svc.*to-destination' || true)
-    [ "$(endpoints | wc -l)" = "$1" ] && [ "$written" = "$1" ] && return
+    known=$(endpoints | cut -d ' ' -f 2 | sort)
+    written=$(on_worker "iptables -t nat -S" | sed -n 's/.*lab5-shop-ns\/shop-svc.*to-destination \([0-9.]*\):.*/\1/p' | sort)
+    leaving=$(kubectl -n $ns get pod --no-headers | grep -c Terminating || true)
+    if [ "$(echo "$known" | wc -w)" = "$1" ] && [ "$written" = "$known" ] && [ "$leaving" = 0 ]; then
+      sleep 2 # kube-proxy writes once a second at most: the counters of the rules are not set back from here on
+      return
+    fi
     sleep 0.1
   done
   return 1

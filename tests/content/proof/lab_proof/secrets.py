@@ -23,7 +23,8 @@ class Secrets:
 
     def __init__(self, lab: Lab, variant: Variant, right: Mapping[str, Any]) -> None:
         told = {word.lower() for value in variant.values.values() for word in words(value)} | SAID_BY_ALL
-        own = {task: {word.lower() for word in words(answer)} for task, answer in right.items()}
+        kinds = {task.name: task.answer for task in lab.tasks}
+        own = {task: _secret(kinds[task], words(answer)) for task, answer in right.items()}
         self._own = {task: found - told for task, found in own.items()}
         files = " ".join(file.read_text().lower() for file in sorted((lab.folder / "manifests").glob("*")))
         lonely = {word for found in self._own.values() for word in found if telling(word)}
@@ -38,6 +39,11 @@ class Secrets:
         known = " ".join(given).lower()
         hidden = {word for word in self._own.get(task, set()) | self._lonely if word not in known}
         return {word for word in hidden if holds(text.lower(), word)}
+
+
+def _secret(kind: str, answer: Iterable[str]) -> set[str]:
+    """The words of an answer that nobody may tell: how many requests went where is chance, and no secret."""
+    return {word.lower() for word in answer if not (kind == "counts" and word.isdigit())}
 
 
 def telling(word: str) -> bool:
