@@ -11,7 +11,7 @@ measure() {
 settled() { # COUNT: so many endpoints in the API, the same in the rules of worker-1, and no pod on its way out
   for _ in $(seq 200); do
     known=$(endpoints | cut -d ' ' -f 2 | sort)
-    written=$(on_worker "iptables -t nat -S" | sed -n 's/.*lab5-shop-ns\/shop-svc.*to-destination \([0-9.]*\):.*/\1/p' | sort)
+    written=$(on_worker "iptables -t nat -S" | sed -n 's|.*lab5-shop-ns/shop-svc.*to-destination \([0-9.]*\):.*|\1|p' | sort)
     leaving=$(kubectl -n $ns get pod --no-headers | grep -c Terminating || true)
     if [ "$(echo "$known" | wc -w)" = "$1" ] && [ "$written" = "$known" ] && [ "$leaving" = 0 ]; then
       sleep 2 # kube-proxy writes once a second at most: the counters of the rules are not set back from here on
