@@ -33,6 +33,7 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ConfigurationInvalid, "CreateContainerConfigError"),
     (VolumeUnavailable, "CreateContainerConfigError"),
     (MachineError, "RunContainerError"),
+    (OSError, "CreateContainerConfigError"),  # its log's folder, on a full or broken disk
 )
 
 
@@ -99,7 +100,7 @@ class Container:
                 await self._spawn()
         except ImageUnknown as error:
             await self._no_image(error)
-        except (ConfigurationInvalid, VolumeUnavailable, MachineError) as error:
+        except tuple(kind for kind, _ in REASONS) as error:
             reason = next(reason for kind, reason in REASONS if isinstance(error, kind))
             self._tell("Failed", f"Error: {error}", WARNING)
             await self._wait(reason, str(error), self._backoff.ended(0.0) or 1.0)

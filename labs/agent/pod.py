@@ -95,6 +95,7 @@ class Pod:
         """The whole life; returns when nothing of the pod is left."""
         reporting = asyncio.create_task(self._reporter.run())
         living = asyncio.create_task(self._live())
+        living.add_done_callback(self._lived)
         try:
             await self._going.wait()
             await self._stop(living)
@@ -118,6 +119,10 @@ class Pod:
                 return
         await asyncio.gather(*(container.run() for container in self.containers))
 
+    def _lived(self, living: asyncio.Task[None]) -> None:
+        if not living.cancelled() and living.exception() is not None:
+            log.error("pod %s", self.obj["metadata"]["name"], exc_info=living.exception())
+
     async def _set_up(self) -> None:
         """Volumes and sandbox; tried again until they stand."""
         while True:
@@ -128,7 +133,7 @@ class Pod:
                 return
             except VolumeUnavailable as error:
                 self.tools.events.pod(self.obj, "FailedMount", str(error), WARNING)
-            except (MachineError, LabError) as error:
+            except (MachineError, LabError, OSError) as error:
                 message = f"Failed to create pod sandbox: {error}"
                 self.tools.events.pod(self.obj, "FailedCreatePodSandBox", message, WARNING)
             await asyncio.sleep(RETRY)
@@ -151,8 +156,6 @@ class Pod:
         if not self._standing:
             living.cancel()
         await asyncio.wait({living})
-        if not living.cancelled() and living.exception() is not None:
-            log.error("pod %s", self.obj["metadata"]["name"], exc_info=living.exception())
         await asyncio.gather(*(container.finish() for container in everyone))
 
     async def _remove(self) -> None:

@@ -150,6 +150,19 @@ def test_what_cannot_start_says_why(lab, apply, status):
     lab.until(lambda: 'configmap "none" not found' in lab.kubectl("events", "--for", "pod/no-map"))
 
 
+def test_a_container_whose_log_cannot_be_written_says_so_and_starts_when_it_can(lab, apply, status, ready):
+    place = "/var/log/pods"
+    lab.on("worker-1", "mount", "-t", "tmpfs", "-o", "ro", "tmpfs", place)
+    try:
+        apply(pod("no-log", echo(), nodeName="worker-1"))
+        lab.until(lambda: "Read-only file system" in lab.kubectl("events", "--for", "pod/no-log"))
+        waiting = status("no-log")["containerStatuses"][0]["state"]["waiting"]
+        assert waiting["reason"] == "CreateContainerConfigError"
+    finally:
+        lab.on("worker-1", "umount", place)
+    ready("no-log")
+
+
 def test_readiness_follows_the_probe_and_liveness_restarts(lab, apply, ready, status):
     apply(
         pod(

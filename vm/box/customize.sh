@@ -79,6 +79,6 @@ say "image"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/log/* "$root"/tmp/* "$root/etc/resolv.conf"
 bare=$(mktemp -d) # the same files without what mmdebstrap has mounted among them
 mount --bind "$root" "$bare"
-mke2fs -q -t ext4 -L lab -m 0 -O ^has_journal -E lazy_itable_init=1 -d "$bare" "$out/root.img" "$SIZE"
+mke2fs -q -t ext4 -L lab -m 0 -E lazy_itable_init=1 -d "$bare" "$out/root.img" "$SIZE"
 umount "$bare"
 rmdir "$bare"
