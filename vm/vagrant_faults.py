@@ -146,6 +146,8 @@ SILENT = (
 )
 """Where a machine waits when Vagrant says nothing more, by the last line about it."""
 
+FRAME = re.compile(r"\s*(from )?\S+\.rb:\d+:in `[^']*'")
+"""A line of the way to an error that Vagrant did not expect; the error itself is in the line above them."""
 INTERRUPTED = re.compile(r"due to (?:external )?interrupt|download was interrupted")
 REMAINS = re.compile(
     r"Volume for domain is already created|domain '?\S+'? already exists|Name `\S+` .*taken|"
@@ -163,7 +165,7 @@ def of(output: str, virtualbox: Callable[[], str] | None = None) -> HostCannot:
         error = _first(FAULTS, (virtualbox or asked)())[1] or error
     if error:
         return error
-    last = [line for line in output.splitlines() if line.strip()][-LAST:]
+    last = [line for line in output.splitlines() if line.strip() and not FRAME.fullmatch(line)][-LAST:]
     return HostCannot("Vagrant failed: " + "\n".join(last), "`lab doctor`; or `lab up` again, which goes on")
 
 

@@ -70,6 +70,13 @@ def test_what_is_in_no_row_is_shown_as_vagrant_said_it() -> None:
     assert "The moon is in the wrong house." in str(error)
 
 
+def test_of_an_error_that_vagrant_did_not_expect_its_sentence_is_shown_and_not_its_way() -> None:
+    frame = "/usr/share/rubygems-integration/all/gems/vagrant-2.3.4/lib/vagrant/util/busy.rb:19:in `busy'"
+    first = "domain.rb:21:in `create': Call to virDomainCreateWithFlags failed: PCI: slot 2 (Libvirt::Error)"
+    found = vagrant_faults.of("\n".join(["==> worker-1: Starting domain.", first, *[frame] * 20]))
+    assert str(found).endswith(f"Starting domain.\n{first}")
+
+
 @pytest.mark.parametrize(
     ("heard", "means", "cure"),
     [
