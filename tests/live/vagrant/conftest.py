@@ -55,9 +55,9 @@ def machines() -> Callable[[Any], list[int]]:
 
 
 def machines_of(lab: Any) -> list[int]:
-    """All emulators: the enclosure has process numbers of its own, so there are no others in it."""
+    """The emulators of machines, not the one in which KVM is tried; the enclosure has no others."""
     said = subprocess.run(
-        ["pgrep", "--full", "^[^ ]*qemu-system"], capture_output=True, text=True, check=False
+        ["pgrep", "--full", "^[^ ]*qemu-system.* guest=lab-"], capture_output=True, text=True, check=False
     )
     return [int(pid) for pid in said.stdout.split()]
 
