@@ -20,7 +20,8 @@ fi
 set_up_files() {
     mkdir -p "$folder"/{etc,lib/images,cache,log,vagrant}
     [ -e "$folder/etc/libvirt" ] || cp -a /etc/libvirt "$folder/etc/libvirt"
-    rm -f "$folder"/etc/libvirt/qemu/networks/autostart/* # no network but those that Vagrant makes
+    # No machine or network but those that Vagrant makes; a run that was killed has left its own.
+    rm -rf "$folder"/etc/libvirt/qemu/*.xml "$folder"/etc/libvirt/qemu/networks/* "$folder"/lib/images/lab-*
     cat >"$folder/etc/libvirt/qemu.conf" <<'END'
 user = "root"
 group = "root"
