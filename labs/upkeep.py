@@ -106,9 +106,10 @@ async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -
     wanted = len(running.plan.cluster_nodes)
     async with readiness.Watched.at(home.kubeconfig) as watched:
         report("the API server answers")
-        await addons.ensure(watched.client, mode, cidrs=running.plan.pod_cidrs)
         await watched.until(lambda: readiness.not_ready(watched.nodes.objects.values(), wanted, "node"))
         report(f"{wanted} nodes are Ready")
+        # Not before: the pods would all go to the worker that is there first, and nobody moves them.
+        await addons.ensure(watched.client, mode, cidrs=running.plan.pod_cidrs)
         await watched.until(lambda: readiness.not_ready(watched.proxies(), wanted, "kube-proxy pod"))
         await dualstack.grow(watched, running.plan)
         report("kube-proxy has written its rules on each")
