@@ -20,14 +20,14 @@ from labs.show import Progress
 from labs.summary import Pairs
 from vm import inventory
 from vm.inventory import Inventory
-
-SETTINGS = "machines.yaml"  # vm.vagrant's
-SERVICES = "lab-a*.service"  # those of vm/ansible that a machine has: lab-agent, lab-apiserver
+from vm.virtual import SETTINGS
 
 if TYPE_CHECKING:
     from vm.vagrant import Vagrant
     from vm.vagrant_settings import Settings
     from vm.wheelhouse import Guest
+
+SERVICES = "lab-a*.service"  # those of vm/ansible that a machine has: lab-agent, lab-apiserver
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class VirtualMachines:
 
     def begun(self) -> float:
         """When `lab up` last wrote down what it wants."""
-        file = self._vagrant().folder / SETTINGS
+        file = self.folder / SETTINGS
         return file.stat().st_mtime if file.exists() else 0.0
 
     def runs(self) -> bool:

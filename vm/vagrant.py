@@ -24,7 +24,6 @@ from vm.vagrant_cli import Report, Spoken
 from vm.vagrant_settings import Settings
 
 NODES = 3
-SETTINGS = "machines.yaml"
 VAGRANTFILE = Path(__file__).parent / "Vagrantfile"
 POWER_OFF = ("sudo", "-n", "systemctl", "--force", "poweroff")
 RUNNING = "running"
@@ -49,7 +48,7 @@ class Vagrant:
 
     def settings(self) -> Settings | None:
         """What machines.yaml says; None before the first ``write``."""
-        return vagrant_settings.read(self.folder / SETTINGS)
+        return vagrant_settings.read(self.folder / virtual.SETTINGS)
 
     def provider(self) -> str:
         """Which provider machines have or would get: Vagrant takes the Vagrantfile's first that is there."""
@@ -95,7 +94,7 @@ class Vagrant:
             emulator = Path(settings.libvirt["emulator_path"])
             inventory.write(emulator, vagrant_settings.emulator())
             emulator.chmod(0o755)
-        inventory.write(self.folder / SETTINGS, settings.text())
+        inventory.write(self.folder / virtual.SETTINGS, settings.text())
 
     def up(self, report: Report) -> None:
         """Make, boot or wake whatever does not run; raises HostCannot, MachineError with the cure."""

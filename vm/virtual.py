@@ -24,6 +24,7 @@ from vm.machine import Reached
 
 FOLDER = "vagrant"  # in the state folder
 CONFIG = "ssh_config"
+SETTINGS = "machines.yaml"
 LONGEST = 80  # bytes of a socket's path, less what ssh appends while it makes one (unix(7): 108)
 SHARED = """\
   ControlMaster auto

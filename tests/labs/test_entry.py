@@ -98,3 +98,13 @@ def test_a_command_on_a_machine_does_without_what_takes_long_to_import() -> None
     script = f"import sys, labs.cli, labs.entry, vm.virtual; print({heavy})"
     said = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout == "set()\n"
+
+
+def test_a_folder_without_machines_is_known_without_vagrants_library(tmp_path: Path) -> None:
+    """`lab up` and `lab status` begin with it; the library takes 100 ms."""
+    script = (
+        "import sys, pathlib; from labs import backend, config; "
+        f"backend.of(config.Home(pathlib.Path({str(tmp_path)!r}))); print('vagrant' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"
