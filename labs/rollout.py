@@ -158,15 +158,8 @@ class Rollout:
 
     async def _remove(self, name: str) -> None:
         for kind in ("DaemonSet", "ConfigMap"):
-            await self._delete(kind, name)
+            await self._client.remove(kind, name, NAMESPACE)
         self._report(f"kubectl -n {NAMESPACE} delete daemonset,cm {name}")
-
-    async def _delete(self, kind: str, name: str) -> None:
-        try:
-            await self._client.delete(kind, name, NAMESPACE)
-        except ApiError as error:
-            if error.reason != "NotFound":
-                raise
 
     async def _daemonsets(self) -> list[Object]:
         found = await self._client.list("DaemonSet", NAMESPACE, labels=f"k8s-app={NAME}")

@@ -85,16 +85,7 @@ async def _remove_others(client: Client, lab: Lab, objects: list[Object]) -> Non
             if place in example:
                 await client.patch(kind, place[2], place[1], {"metadata": {"labels": {LABEL: None}}})
             else:
-                await _delete(client, *place)
-
-
-async def _delete(client: Client, kind: str, namespace: str, name: str) -> None:
-    """With its namespace's end it may have gone since it was listed."""
-    try:
-        await client.delete(kind, name, namespace)
-    except ApiError as error:
-        if error.reason != "NotFound":
-            raise
+                await client.remove(kind, place[2], place[1])  # its namespace's end may have been quicker
 
 
 def _place(obj: Object) -> tuple[str, str, str]:

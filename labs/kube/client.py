@@ -139,6 +139,14 @@ class Client:
             options["preconditions"] = {"uid": uid}
         await self.request("DELETE", KINDS[kind].path(namespace, name), options)
 
+    async def remove(self, kind: str, name: str, namespace: str = "") -> None:
+        """``delete`` where somebody else may be faster: that it has gone already is no error."""
+        try:
+            await self.delete(kind, name, namespace)
+        except ApiError as error:
+            if error.reason != "NotFound":
+                raise
+
     async def request(
         self, method: str, path: str, body: JSON = None, headers: Mapping[str, str] | None = None
     ) -> JSON:
