@@ -102,7 +102,7 @@ class Rollout:
         """All of kube-proxy's objects, as the cluster got them first. Its rules stay in force meanwhile."""
         await self._remove(NAME)
         await self._watched.until(lambda: self._still_there(dict.fromkeys(self._nodes, NAME)))
-        await self._delete("ConfigMap", CONFIG)
+        await self._client.remove("ConfigMap", CONFIG, NAMESPACE)
         await addons.ensure(self._client, mode, ("kube-proxy",), cidrs=self._cidrs)
         self._report(f'kubectl create -f kube-proxy.yaml    # mode: "{mode}"')
 
