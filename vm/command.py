@@ -14,10 +14,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from vm import program
 from vm.errors import CommandFailed, CommandTimeout
 from vm.foreground import passthrough, replace, stream
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 __all__ = ["Completed", "Running", "passthrough", "replace", "run", "run_async", "start", "stream"]
 
@@ -70,15 +74,7 @@ def start(argv: Sequence[str], *, input: str | None = None, env: Mapping[str, st
     """Start a command and return at once; raises CommandNotFound."""
     words = tuple(argv)
     with program.stdin(input) as stdin, program.missing(words):
-        process = subprocess.Popen(
-            words,
-            executable=program.find(words[0], env),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            start_new_session=True,
-        )
+        process = subprocess.Popen(words, **_options(words, stdin, env))
     return Running(words, process)
 
 
@@ -110,23 +106,12 @@ async def run_async(
 
     words = tuple(argv)
     with program.stdin(input) as stdin, program.missing(words):
-        starting = asyncio.ensure_future(
-            asyncio.create_subprocess_exec(
-                *words,
-                executable=program.find(words[0], env),
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=env,
-                start_new_session=True,
-            )
-        )
+        options = _options(words, stdin, env)
+        starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*words, **options))
         try:
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:  # cancelled itself it would leave the process to nobody
-            process = await starting
-            program.kill_group(process.pid)
-            await process.communicate()
+            await _reap(await starting)
             raise
     try:
         stdout, stderr = await asyncio.wait_for(process.communicate(), timeout)
@@ -134,7 +119,24 @@ async def run_async(
         raise CommandTimeout(words, timeout) from error
     finally:
         if process.returncode is None:
-            program.kill_group(process.pid)
-            await process.communicate()
+            await _reap(process)
     completed = Completed(words, process.returncode or 0, program.text(stdout), program.text(stderr))
     return completed.checked() if check else completed
+
+
+def _options(words: tuple[str, ...], stdin: int, env: Mapping[str, str] | None) -> dict[str, Any]:
+    """How a command is started: two pipes, and a session of its own, so that it ends with all its own."""
+    return {
+        "executable": program.find(words[0], env),
+        "stdin": stdin,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "env": env,
+        "start_new_session": True,
+    }
+
+
+async def _reap(process: Process) -> None:
+    """End it, and leave neither the process nor a pipe behind."""
+    program.kill_group(process.pid)
+    await process.communicate()
