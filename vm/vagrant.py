@@ -128,9 +128,7 @@ class Vagrant:
 
     def destroy(self, report: Report = silent) -> None:
         """Remove them with their disks and networks; the box stays for the next."""
-        config = self.folder / virtual.CONFIG
-        if config.exists():
-            virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
+        self._hang_up()
         self._spoken(report, lambda spoken: spoken.destroy())
         (self.folder / SNAPSHOTS).unlink(missing_ok=True)
         forward.end(self.folder, "*")
@@ -171,9 +169,7 @@ class Vagrant:
 
         Connections are of the time that is over: the machine knows them as they were then.
         """
-        config = self.folder / virtual.CONFIG
-        if config.exists():
-            virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
+        self._hang_up()
         forward.end(self.folder, "*")
         self._spoken(report, lambda spoken: spoken.restore(SNAPSHOT))
         self.up(report)
@@ -182,6 +178,12 @@ class Vagrant:
         """Remove what there is of machines that were begun and never known to Vagrant."""
         if known := self.settings():
             remains.remove_all(known)
+
+    def _hang_up(self) -> None:
+        """Close all connections to the machines, if there were any."""
+        config = self.folder / virtual.CONFIG
+        if config.exists():
+            virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
 
     def _snapshots(self) -> list[str]:
         """The machines with a snapshot."""
