@@ -13,8 +13,8 @@ from dataclasses import replace
 from ipaddress import ip_interface, ip_network
 from typing import Any
 
-from vm import command
-from vm.errors import CommandNotFound, HostCannot, MachineError
+from vm import command, providers
+from vm.errors import CommandNotFound, HostCannot
 from vm.plan import Plan
 
 LENGTH = 24
@@ -79,11 +79,7 @@ def management(cards: Mapping[str, list[str]], own: str) -> dict[str, str]:
 
 def bridge(network: str = "vagrant-libvirt") -> str:
     """The bridge of one of libvirt's networks, "" where there is none of that name."""
-    try:
-        said = command.run(["virsh", "--connect", "qemu:///system", "net-info", network], check=False).stdout
-    except MachineError:
-        return ""
-    found = re.search(r"(?m)^Bridge: +(\S+)", said)
+    found = re.search(r"(?m)^Bridge: +(\S+)", providers.virsh("net-info", network))
     return found[1] if found else ""
 
 

@@ -5,22 +5,19 @@ All of it has names of this lab's own (`prefix`, `network` of machines.yaml), so
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from vm import command
-from vm.errors import MachineError
+from vm import providers
 from vm.vagrant_settings import Settings
 
-VIRSH = ("virsh", "--connect", "qemu:///system")
 POOL = "default"  # where vagrant-libvirt keeps disks
 BUILT = "kube-proxy-lab-"  # how the names of boxes begin that `lab box build` has made
 
 
 def domains(settings: Settings) -> list[str]:
     """The machines of this lab that libvirt knows, running or not, by the lab's names."""
-    known = asked("list", "--all", "--name").split()
+    known = providers.virsh("list", "--all", "--name").split()
     return [name.removeprefix(settings.prefix) for name in known if name.startswith(settings.prefix)]
 
 
@@ -32,7 +29,7 @@ def unfinished(settings: Settings) -> list[str]:
     """
     found = []
     for name, addresses in settings.machines.items():
-        rows = asked("domiflist", settings.prefix + name).splitlines()[2:]
+        rows = providers.virsh("domiflist", settings.prefix + name).splitlines()[2:]
         if rows and sum(bool(row.strip()) for row in rows) < 1 + len(addresses):
             found.append(name)
     return found
@@ -41,40 +38,28 @@ def unfinished(settings: Settings) -> list[str]:
 def remove(settings: Settings, machines: Iterable[str]) -> None:
     """These machines, with their disks; that there are none, or no such provider, is no error."""
     for name in (settings.prefix + machine for machine in machines):
-        asked("destroy", name)
-        asked("undefine", name, "--snapshots-metadata")
-        asked("vol-delete", f"{name}.img", "--pool", POOL)
-        said(["VBoxManage", "controlvm", name, "poweroff"])
-        said(["VBoxManage", "unregistervm", name, "--delete"])
+        providers.virsh("destroy", name)
+        providers.virsh("undefine", name, "--snapshots-metadata")
+        providers.virsh("vol-delete", f"{name}.img", "--pool", POOL)
+        providers.asked("VBoxManage", "controlvm", name, "poweroff")
+        providers.asked("VBoxManage", "unregistervm", name, "--delete")
 
 
 def remove_all(settings: Settings) -> None:
     """Everything, of a lab of which Vagrant knows no machine any more."""
     remove(settings, settings.machines)
-    asked("net-destroy", settings.network)
-    asked("net-undefine", settings.network)
+    providers.virsh("net-destroy", settings.network)
+    providers.virsh("net-undefine", settings.network)
     _remove_image(settings.box)
-
-
-def asked(*words: str) -> str:
-    """What libvirt answers, "" where it refuses or is not there."""
-    return said([*VIRSH, *words])
-
-
-def said(words: Sequence[str]) -> str:
-    """The output of a program, "" where it fails or is not there."""
-    with contextlib.suppress(MachineError):
-        return command.run(words, timeout=60).stdout
-    return ""
 
 
 def _remove_image(box: str) -> None:
     """libvirt's copy of a box of ours, which may be half of one; not while another lab's disks rest on it."""
     if not box.startswith(BUILT):
         return
-    volumes = [line.split()[0] for line in asked("vol-list", POOL).splitlines()[2:] if line.strip()]
+    volumes = [line.split()[0] for line in providers.virsh("vol-list", POOL).splitlines()[2:] if line.strip()]
     if any(re.match(r"lab-[0-9a-f]{6}-", volume) for volume in volumes):
         return
     for volume in volumes:
         if volume.startswith(f"{box}_vagrant_box_image_"):
-            asked("vol-delete", volume, "--pool", POOL)
+            providers.virsh("vol-delete", volume, "--pool", POOL)

@@ -1,0 +1,23 @@
+"""The programs of Vagrant's providers, asked by who makes do without an answer."""
+
+from __future__ import annotations
+
+import contextlib
+
+from vm import command
+from vm.errors import MachineError
+
+VIRSH = ("virsh", "--connect", "qemu:///system")
+PATIENCE = 60.0  # seconds
+
+
+def virsh(*words: str) -> str:
+    """What libvirt answers, "" where it refuses or is not there."""
+    return asked(*VIRSH, *words)
+
+
+def asked(*argv: str) -> str:
+    """The output of a program, "" where it fails or is not there."""
+    with contextlib.suppress(MachineError):
+        return command.run(argv, timeout=PATIENCE).stdout
+    return ""
