@@ -74,9 +74,9 @@ def no_address(text: str) -> str:
     if endpoint(text):
         return ", with a port"
     host, _, length = text.partition("/")
-    return (
-        ", with the length of its network" if address(host) and length.isdigit() and not address(text) else ""
-    )
+    if address(host) and length.isdigit() and not address(text):
+        return ", with the length of its network"
+    return ""
 
 
 def endpoint(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SWITCHES = ("ready", "live", "hang")
 WORDS = {"true": True, "false": False}
 REFUSE_SECONDS = 30.0
 
@@ -24,7 +25,7 @@ class Behaviour:
         """Change one thing; for how many seconds to refuse connections. Raises ControlInvalid."""
         if what == "refuse":
             return seconds(query.get("seconds", str(REFUSE_SECONDS)))
-        if what not in ("ready", "live", "hang"):
+        if what not in SWITCHES:
             known = "ready, live, hang (?value=true|false) and refuse (?seconds=N)"
             raise ControlInvalid(f"/control/{what} is not one of {known}")
         value = query.get("value", "")
@@ -35,7 +36,7 @@ class Behaviour:
 
     def __str__(self) -> str:
         """As it is controlled: ``ready=true live=true hang=false``."""
-        return " ".join(f"{what}={str(getattr(self, what)).lower()}" for what in ("ready", "live", "hang"))
+        return " ".join(f"{what}={str(getattr(self, what)).lower()}" for what in SWITCHES)
 
 
 def seconds(text: str) -> float:
