@@ -43,8 +43,8 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},  # light or dark, as the desktop is
     "@jupyterlab/docmanager-extension/plugin": {"autosaveInterval": 30},
-    # A lesson is short. With cells outside of the view taken away, the page is blank after Ctrl+End.
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    # JupyterLab would let Ctrl+End scroll on until the last cell is above the page, and the page blank.
+    "@jupyterlab/notebook-extension/tracker": {"scrollPastEnd": False},
 }
 
 
