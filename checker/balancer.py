@@ -15,17 +15,24 @@ from dataclasses import dataclass
 from checker.errors import Broken
 from checker.evidence import Evidence, Object, Reading
 
+EVERYTHING = {("Prefix", "/"), ("ImplementationSpecific", "/*"), ("ImplementationSpecific", "")}
 BACKEND = re.compile(r"^backend (\S+)$|^    server (\S+) (\S+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One rule of an Ingress: which requests it takes and the Service port that gets them."""
+    """One rule of an Ingress: which requests it takes, `kind` being the pathType, and who gets them."""
 
     host: str
     path: str
+    kind: str
     service: str
     port: str
+
+    @property
+    def takes_all(self) -> bool:
+        """Does it take every request for its host? ImplementationSpecific is read as an AWS ALB does."""
+        return (self.kind, self.path) in EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,5 @@ def _ingress(found: Object) -> Ingress:
 def _path(host: str, found: Object) -> Path:
     service: Object = found["backend"].get("service") or {}
     port = service.get("port") or {}
-    return Path(
-        host, found.get("path", ""), service.get("name", ""), str(port.get("number") or port.get("name", ""))
-    )
+    where = host, found.get("path", ""), found.get("pathType", "")
+    return Path(*where, service.get("name", ""), str(port.get("number") or port.get("name", "")))

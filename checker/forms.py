@@ -19,6 +19,7 @@ from typing import Any
 SEPARATORS = re.compile(r"[\s,;|=]+|->|→|=>|(?<=[^\d:]):(?=\s)|:\s+|>")
 ELLIPSIS = ("…", "...", "..", "*")
 ALWAYS = {"none", "no", "-", "–", "always", "nothing", "rest", "1", "1.0", "100%"}
+ZERO = {"none", "no", "zero", "nothing", "nobody"}
 BASE_CHAINS = {
     "PREROUTING",
     "INPUT",
@@ -89,9 +90,12 @@ def endpoint(text: str) -> str:
 
 
 def whole(text: str) -> int | None:
-    """A whole number, decimal or hexadecimal (``0x4000``); None if it is none."""
+    """A whole number, decimal, hexadecimal (``0x4000``) or a word for 0; None if it is none."""
+    word = text.strip().lower()
+    if word in ZERO:
+        return 0
     try:
-        return int(text.strip(), 0 if text.strip().lower().startswith("0x") else 10)
+        return int(word, 0 if word.startswith("0x") else 10)
     except ValueError:
         return None
 

@@ -5,7 +5,6 @@ from checker.answers import shown
 
 PODS_AT_FIRST = 2
 REQUESTS = 300
-NO_NUMBER = {"none", "no", "zero", "nothing", "nobody"}
 
 
 @check(task="mode")
@@ -59,8 +58,7 @@ def endpoints_are_named(answers: Answers, cluster: Cluster, variant: Variant) ->
 def listeners_are_counted(answers: Answers, nodes: Nodes, variant: Variant) -> None:
     """You said how many sockets on worker-1 listen on the NodePort."""
     given = answers.word("listeners")
-    number = 0 if given.lower() in NO_NUMBER else forms.whole(given)
-    if number != len(nodes.workers[0].listeners(variant.number("node_port"))):
+    if forms.whole(given) != len(nodes.workers[0].listeners(variant.number("node_port"))):
         wrong(
             expected="the number of sockets that listen on the NodePort",
             found=shown(given),

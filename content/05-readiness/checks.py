@@ -158,17 +158,24 @@ def userspace_goes_on(
 
 @check(task="guarded", points=2)
 def probes_are_there(cluster: Cluster, variant: Variant) -> None:
-    """Every pod behind the Service has a readiness probe."""
-    bare = {
-        name
-        for name, of in containers(cluster, variant).items()
-        if not all("readinessProbe" in each for each in of)
-    }
-    behind = {each.pod for each in endpoints(cluster, variant)}
-    if bare & behind or not behind:
+    """Both Deployments have pods, and each of these has a readiness probe."""
+    space = variant.text("namespace")
+    for name in (variant.text("deployment"), variant.text("canary")):
+        if not cluster.deployment(space, name).replicas:
+            wrong(
+                expected=f"pods of {name} which a probe keeps out of the rules",
+                found="a Deployment without pods",
+                next=f"`kubectl -n {space} scale deploy {name} --replicas=1`",
+            )
+    living, has = (
+        {each.name for each in cluster.pods(space) if not each.leaving},
+        containers(cluster, variant),
+    )
+    bare = {name for name in living if not all("readinessProbe" in each for each in has[name])}
+    if bare:
         wrong(
             expected="a readinessProbe in the template of each Deployment behind the Service",
-            found=f"{len(bare & behind)} pods behind the Service that nobody probes",
+            found=f"{len(bare)} pods behind the Service that nobody probes",
             next=f"patch {variant.text('deployment')} and {variant.text('canary')}; `lab hint 5 guarded`",
         )
 

@@ -111,11 +111,13 @@ def ingress_names_the_service(balancer: Balancer, variant: Variant) -> None:
     """An Ingress leads all requests for the host to port 80 of the Service."""
     host, service = variant.text("host"), variant.text("service")
     found = [path for each in balancer.ingresses(variant.text("namespace")) for path in each.paths]
-    fits = [path for path in found if (path.host, path.path, path.service) == (host, "/", service)]
+    fits = [path for path in found if path.takes_all and (path.host, path.service) == (host, service)]
     if not any(path.port in ("80", "") for path in fits):
-        told = ", ".join(f"{path.host}{path.path} to {path.service} port {path.port}" for path in found)
+        told = ", ".join(
+            f"{path.host}{path.path} ({path.kind}) to {path.service} port {path.port}" for path in found
+        )
         wrong(
-            expected=f"a rule for host {host} and path / whose backend is the Service {service} at port 80",
+            expected=f"a rule for host {host} and every path; its backend the Service {service} at port 80",
             found=told or f"no rule of an Ingress in {variant.text('namespace')}",
             next="write the Ingress into a file, `kubectl apply -f FILE`; `kubectl edit ingress` mends one",
         )

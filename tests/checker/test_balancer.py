@@ -80,7 +80,24 @@ def test_a_balancer_that_cannot_be_read_is_broken_and_not_the_learners_fault():
 def test_ingresses_tell_what_they_lead_where_and_whether_they_are_served():
     found = balancer(SEEN, ingress("shop", ip="192.168.56.201", number=80), ingress("other", name="http"))
     assert found.ingresses("shop") == (
-        Ingress("web", "192.168.56.201", (Path("shop.example", "/", "svc", "80"),)),
+        Ingress("web", "192.168.56.201", (Path("shop.example", "/", "Prefix", "svc", "80"),)),
     )
-    assert found.ingresses("other") == (Ingress("web", "", (Path("shop.example", "/", "svc", "http"),)),)
+    assert found.ingresses("other") == (
+        Ingress("web", "", (Path("shop.example", "/", "Prefix", "svc", "http"),)),
+    )
     assert found.ingresses("none") == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "takes_all"),
+    [
+        ("Prefix", "/", True),
+        ("ImplementationSpecific", "/*", True),
+        ("ImplementationSpecific", "", True),
+        ("ImplementationSpecific", "/", False),
+        ("Exact", "/", False),
+        ("Prefix", "/json", False),
+    ],
+)
+def test_which_paths_take_every_request(kind, path, takes_all):
+    assert Path("shop.example", path, kind, "svc", "80").takes_all is takes_all

@@ -225,3 +225,20 @@ def test_a_prediction_with_more_places_than_the_kernel_keeps_means_its_value():
 )
 def test_what_stands_beside_an_address_is_named(written, why):
     assert forms.no_address(written) == why
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("0", 0),
+        ("none", 0),
+        (" Zero ", 0),
+        ("12", 12),
+        ("0x4000", 16384),
+        ("-1", -1),
+        ("few", None),
+        ("1.5", None),
+    ],
+)
+def test_a_whole_number_in_digits_or_a_word_for_zero(word, number):
+    assert forms.whole(word) == number

@@ -31,5 +31,7 @@ lab answer 1 still "$(ask_mode)"
 $proxy rollout restart ds kube-proxy
 $proxy rollout status ds kube-proxy --timeout=60s
 
-# --- left: the old mode's chains
+# --- left: the old mode's chains, once the new proxy has finished its first sync
+synced='curl -s http://127.0.0.1:10249/metrics | grep -q "^kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family=.IPv4"'
+until on_worker "$synced"; do sleep 0.2; done
 lab answer 1 left "$(on_worker "iptables-save -t nat | grep -c '^:KUBE-SVC' || true")"

@@ -73,6 +73,7 @@ def number(right: Words, dice: Dice) -> Mutant:
         f" {value} ",
         f'"{value}"',
     ]
+    good += [] if value else ["none", "Zero"]
     bad = [
         value + 1,
         value - 1 if value else -1,
