@@ -138,7 +138,7 @@ def check(n: int, task: str = "", *, json: bool, junit: str, watch: bool) -> int
     answers, inventory = _desk(lab).answers, config.home().inventory
     before: Record | None = None
     while True:
-        seen = watching.look(answers, inventory) if watch else ""
+        seen = watching.look(answers, inventory) if watch else watching.Glance("")
         record = judge(n, task)
         _write(record, before, json=json, junit=junit)
         if not watch or record.exit_code == 0:
