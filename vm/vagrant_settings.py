@@ -7,6 +7,7 @@ by hand in the state folder, mean the same machines.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -47,6 +48,7 @@ exec {program} "$@"
 """
 CONFINED = (Path("/sys/module/apparmor/parameters/enabled"), Path("/sys/fs/selinux/enforce"))
 """Where one of these says yes, libvirt may start QEMU from its usual place only."""
+QEMU_CONF = Path("/etc/libvirt/qemu.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def make(folder: Path, wanted: Plan, box: Box | None, acceleration: Acceleration
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:6]  # two labs of one host have other names
     architecture = store.architecture()
     choice = dict((ON_KVM if acceleration.kvm else EMULATED).get(architecture, {}))
-    if not acceleration.kvm and not confined():
+    if not acceleration.kvm and as_root() and not confined():
         choice["emulator_path"] = str(folder / EMULATOR)
     return Settings(
         machines=machines(wanted),
@@ -131,6 +133,14 @@ def emulator() -> str:
     """The program that libvirt starts instead of QEMU where it emulates."""
     program = kvm.QEMU.get(store.architecture(), kvm.QEMU["amd64"])[0]
     return EMULATOR_TEXT.format(program=shutil.which(program) or f"/usr/bin/{program}")
+
+
+def as_root(file: Path = QEMU_CONF) -> bool:
+    """Whether libvirt runs QEMU as root; its usual user may not enter a state folder, to start a program."""
+    try:
+        return re.search(r'(?m)^\s*user\s*=\s*"root"', file.read_text(encoding="utf-8")) is not None
+    except OSError:  # only root may read it, as Debian has it
+        return False
 
 
 def confined(files: tuple[Path, ...] = CONFINED) -> bool:

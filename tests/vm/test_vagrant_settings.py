@@ -93,6 +93,28 @@ def test_libvirt_may_start_a_program_of_ours_unless_something_confines_it(tmp_pa
     assert not vagrant_settings.confined((says, tmp_path / "nothing"))
 
 
+@pytest.mark.parametrize(
+    ("says", "root"),
+    [
+        ('user = "root"\ngroup = "root"\n', True),
+        ('#user = "root"\n', False),
+        ('user = "libvirt-qemu"\n', False),
+    ],
+)
+def test_a_program_of_ours_is_started_only_by_a_libvirt_that_runs_qemu_as_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, root: bool
+) -> None:
+    """Another user may not enter the state folder: `cannot execute binary …/emulator: Permission denied`."""
+    file = tmp_path / "qemu.conf"
+    assert not vagrant_settings.as_root(file)
+    file.write_text(says)
+    assert vagrant_settings.as_root(file) is root
+    monkeypatch.setattr(vagrant_settings, "confined", lambda: False)
+    monkeypatch.setattr(vagrant_settings, "as_root", lambda: root)
+    assert ("emulator_path" in made(tmp_path).libvirt) is root
+    assert "emulator_path" not in made(tmp_path, kvm=True).libvirt
+
+
 def test_the_emulator_passes_all_words_on_but_gives_tcg_a_smaller_cache(tmp_path: Path) -> None:
     text = vagrant_settings.emulator()
     line = next(line for line in text.splitlines() if line.startswith("exec "))
