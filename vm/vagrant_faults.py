@@ -120,7 +120,8 @@ FAULTS = (
         "box of this host's architecture is there",
     ),
     Fault(
-        r"[Cc]annot access storage file '(\S+)'|Could not open '(\S+)': Permission denied",
+        r"[Cc]annot access storage file '([^']+)'|Could not open '([^']+)': Permission denied|"
+        r"could not (?:open|load) (?:kernel|initrd)(?: file)? '([^']+)'",
         "QEMU, which libvirt runs as another user, may not read {0}",
         "let it into the folders above: `chmod o+x` each of them, or set LAB_HOME and VAGRANT_HOME elsewhere",
     ),
