@@ -64,8 +64,8 @@ def begin(folder: Path, port: int, machine: str) -> None:
     Raises HostCannot where the port is another program's.
     """
     config, log = folder / virtual.CONFIG, folder / "forward.log"
-    path = virtual.sockets(folder) / "forward"
-    words = ["ssh", "-F", str(config), "-S", str(path)]
+    path = virtual.literal(virtual.sockets(folder) / "forward")
+    words = ["ssh", "-F", str(config), "-S", path]
     lead = [*ALONE, "-f", "-N", "-L", f"127.0.0.1:{port}:127.0.0.1:{API}", machine]
     try:  # what goes to the background would keep our pipes open
         command.run(["sh", "-c", 'exec "$@" >"$0" 2>&1', str(log), *words, *lead], timeout=PATIENCE)

@@ -132,6 +132,7 @@ class Vagrant:
         self._spoken(report, lambda spoken: spoken.destroy())
         (self.folder / SNAPSHOTS).unlink(missing_ok=True)
         forward.end(self.folder, "*")
+        virtual.forget(self.folder)
         if known := self.settings():
             remains.remove(known, remains.domains(known))
 
@@ -176,6 +177,7 @@ class Vagrant:
 
     def forget(self) -> None:
         """Remove what there is of machines that were begun and never known to Vagrant."""
+        virtual.forget(self.folder)
         if known := self.settings():
             remains.remove_all(known)
 

@@ -9,9 +9,12 @@ The helpers (client, balancer) are no machines of their own: a network and a hos
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from vm import command
+from vm.errors import MachineError
 from vm.machine import Reached
 
 FOLDER = "vagrant"  # in the state folder
@@ -28,7 +32,7 @@ SETTINGS = "machines.yaml"
 LONGEST = 80  # bytes of a socket's path, less what ssh appends while it makes one (unix(7): 108)
 SHARED = """\
   ControlMaster auto
-  ControlPath {sockets}/%n
+  ControlPath "{sockets}/%n"
   ControlPersist 30m
   ServerAliveInterval 5
   ServerAliveCountMax 4
@@ -63,19 +67,46 @@ class VirtualMachine(Reached):
 
 def shared(config: str, folder: Path) -> str:
     """Vagrant's ssh configuration, with one connection a machine; ``folder`` keeps the sockets."""
-    lines = SHARED.format(sockets=sockets(folder))
+    lines = SHARED.format(sockets=literal(sockets(folder)))
     return re.sub(r"(?m)^(Host .*\n)", lambda found: found[1] + lines, config)
 
 
+def literal(path: Path) -> str:
+    """A socket's path as ssh takes it, to whom % begins a token."""
+    return str(path).replace("%", "%%")
+
+
 def sockets(folder: Path) -> Path:
-    """Where ssh's sockets are: in the folder, unless its path is too long for a socket."""
+    """Where ssh's sockets are: in the folder, unless its path is too long for a socket.
+
+    Raises MachineError where somebody else was first at that other place, which has a known name.
+    """
+    place = _place(folder)
+    if place != folder:
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+        found = place.lstat()
+        if (found.st_mode, found.st_uid) != (stat.S_IFDIR | 0o700, os.getuid()):
+            raise MachineError(
+                f"{place}, for ssh's sockets, is no folder that only you may enter",
+                f"remove it; or choose a LAB_HOME whose path is shorter than {LONGEST - 20} characters",
+            )
+    return place
+
+
+def forget(folder: Path) -> None:
+    """Remove the place of the sockets, if it is not the folder itself."""
+    place = _place(folder)
+    if place != folder:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _place(folder: Path) -> Path:
     names = max(map(len, ("control-1", "worker-50")))
     if len(os.fsencode(folder)) + 1 + names <= LONGEST:
         return folder
     mark = sha256(os.fsencode(folder)).hexdigest()[:16]
-    private = Path(tempfile.gettempdir()) / f"lab-ssh-{os.getuid()}-{mark}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    return private
+    return Path(tempfile.gettempdir()) / f"lab-ssh-{os.getuid()}-{mark}"
 
 
 def hang_up(config: Path, hosts: Sequence[str]) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from vm import command, virtual
 from vm.command import Completed
+from vm.errors import MachineError
 from vm.virtual import VirtualMachine
 
 CONFIG = Path("/lab/vagrant/ssh_config")
@@ -64,9 +66,19 @@ def test_each_machine_gets_one_connection_for_all_commands() -> None:
     control, worker = config.split("\n\n")
     for block in (control, worker):
         assert "ControlMaster auto" in block
-        assert "ControlPath /lab/vagrant/%n" in block
+        assert 'ControlPath "/lab/vagrant/%n"' in block
     assert "HostName 192.168.121.5" in control
     assert "HostName 192.168.121.6" in worker
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="ssh is not installed")
+def test_a_state_folder_may_have_a_space_and_a_percent_sign(tmp_path: Path) -> None:
+    """As macOS has it: ~/Library/Application Support."""
+    config = tmp_path / "ssh_config"
+    config.write_text(virtual.shared(VAGRANTS, Path("/lab/Application Support/100%home")))
+    said = command.run(["ssh", "-G", "-F", str(config), "worker-1"]).stdout
+    assert "controlpath /lab/Application Support/100%home/worker-1\n" in said.replace("%%", "%")
+    assert "controlpersist 1800\n" in said
 
 
 def test_a_path_too_long_for_a_socket_is_replaced_by_one_that_only_its_owner_may_enter(
@@ -80,3 +92,24 @@ def test_a_path_too_long_for_a_socket_is_replaced_by_one_that_only_its_owner_may
     assert virtual.sockets(deep) == place
     assert virtual.sockets(deep / "other") != place
     assert virtual.sockets(Path("/lab/vagrant")) == Path("/lab/vagrant")
+    virtual.forget(deep)
+    assert not place.exists()
+    virtual.forget(tmp_path)
+    assert tmp_path.exists(), "sockets in the lab's own folder go with it"
+
+
+@pytest.mark.parametrize("kind", ["open to others", "a link"])
+def test_a_place_for_sockets_that_somebody_else_has_made_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    deep = Path("/home/somebody") / ("a-long-name-of-a-folder/" * 4)
+    place = virtual.sockets(deep)
+    if kind == "a link":
+        place.rename(tmp_path / "elsewhere")
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        place.chmod(0o755)
+    with pytest.raises(MachineError, match="no folder that only you may enter") as raised:
+        virtual.sockets(deep)
+    assert "LAB_HOME" in raised.value.cure
