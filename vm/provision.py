@@ -8,6 +8,7 @@ is Ansible's strategy, because under emulation a Python a task costs 4 to 14 s, 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -16,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from vm.errors import HostCannot, MachineError
+from vm.vagrant_cli import ENDINGS
 
 PLAYBOOK = Path(__file__).parent / "ansible" / "site.yml"
 FAILURES = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
@@ -90,18 +91,22 @@ def provision(
 ) -> Mapping[str, int]:
     """Bring the machines to what the roles say; returns how many tasks changed something, by machine.
 
-    ``machines`` are variables by name, the control plane's first; ``folder`` is for Ansible's own files.
+    ``machines`` are variables by name, the control plane's first; ``folder`` is for Ansible's own files. What
+    a run that did not end well had still to restart, the next one restarts: its file ``unfinished`` is there.
     Raises ProvisionFailed, and HostCannot where Ansible is not installed.
     """
     import ansible_runner
 
     story = Story(report)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = folder / "unfinished"
+    hosts = inventory(machines, ssh_config, unfinished=unfinished.exists())
+    unfinished.touch()
     with _interrupted() as cancel:
         result = ansible_runner.run(
             private_data_dir=str(folder),
             playbook=str(PLAYBOOK),
-            inventory=inventory(machines, ssh_config),
+            inventory=hosts,
             envvars=environment(),
             event_handler=story.hear,
             cancel_callback=cancel.is_set,
@@ -117,15 +122,19 @@ def provision(
             story.failure or f"Ansible ended as `{result.status}`, code {result.rc}: {_last_words(folder)}",
             CURES.get(story.failed, GO_ON).format(folder=folder),
         )
+    unfinished.unlink()
     return story.changed
 
 
-def inventory(machines: Mapping[str, Variables], ssh_config: Path) -> dict[str, Any]:
+def inventory(
+    machines: Mapping[str, Variables], ssh_config: Path, *, unfinished: bool = False
+) -> dict[str, Any]:
     """As Ansible reads it: every machine a node, the first also the control plane."""
     first, *_ = machines
     common = {
-        "ansible_ssh_common_args": f"-F {ssh_config}",
+        "ansible_ssh_common_args": f"-F {shlex.quote(str(ssh_config))}",
         "ansible_python_interpreter": "/usr/bin/python3",
+        "lab_unfinished": unfinished,
     }
     return {
         "all": {
@@ -144,7 +153,7 @@ def environment() -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(PLAYBOOK.parent / "ansible.cfg"),
         "ANSIBLE_STRATEGY_PLUGINS": str(_mitogen() / "plugins" / "strategy"),
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",  # Ansible insists on UTF-8
     }
 
 
@@ -174,16 +183,12 @@ def _last_words(folder: Path) -> str:
 
 @contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """Whether ^C came meanwhile. ansible-runner ends its Ansible when told so, but not on an exception."""
+    """Whether it is to end. ansible-runner ends its Ansible when told so, but not on an exception."""
     came = threading.Event()
-
-    def note(_signum: int, _frame: FrameType | None) -> None:
-        came.set()
-
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.signal(signum, lambda *_: came.set()) for signum in ENDINGS}
     try:
         yield came
     finally:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import ansible_runner
 import pytest
+import yaml
 
-from vm import provision
+from vm import command, provision
 from vm.provision import PLAYBOOK, ProvisionFailed, Story
 
 
@@ -71,14 +78,96 @@ def test_a_failure_is_one_sentence(kind: str, result: dict[str, str], said: str)
 
 
 def test_a_machine_that_is_not_reached_is_named_with_the_next_step(tmp_path: Path) -> None:
-    config = tmp_path / "ssh_config"
-    config.write_text("Host worker-1\n  HostName 127.0.0.1\n  Port 9\n  ConnectTimeout 5\n")
+    folder = tmp_path / "a state folder"  # ssh's words are split once more on their way
+    folder.mkdir()
+    config = folder / "ssh_config"
+    config.write_text(f"Host worker-1\n  ProxyCommand touch '{tmp_path}/read'; exit 1\n  ConnectTimeout 5\n")
     with pytest.raises(ProvisionFailed, match="worker-1 is not reached") as caught:
         provision.provision(
-            tmp_path / "ansible", config, {"worker-1": {"lab_missing_packages": ["x"]}}, lambda _: None
+            folder / "ansible", config, {"worker-1": {"lab_missing_packages": ["x"]}}, lambda _: None
         )
     assert "`lab up` goes on from there" in caught.value.cure
-    assert not list((tmp_path / "ansible").glob("artifacts/*/job_events/*"))
+    assert not list((folder / "ansible").glob("artifacts/*/job_events/*"))
+    assert (tmp_path / "read").exists(), "ssh has read its configuration"
+
+
+class Runner:
+    """ansible-runner: what it was given, and an end for each run."""
+
+    def __init__(self, *ends: str) -> None:
+        self.ends = list(ends)
+        self.unfinished: list[bool] = []
+
+    def __call__(self, **options: Any) -> Any:
+        self.unfinished.append(options["inventory"]["all"]["vars"]["lab_unfinished"])
+        status = self.ends.pop(0)
+        if status.startswith("SIG"):
+            os.kill(os.getpid(), signal.Signals[status])
+            assert options["cancel_callback"]()
+        return SimpleNamespace(status=status, rc=2)
+
+
+def provisioned(folder: Path) -> None:
+    provision.provision(folder / "ansible", folder / "ssh_config", {"control-1": {}}, lambda _: None)
+
+
+def test_a_run_knows_whether_the_one_before_it_ended_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner("successful", "failed", "SIGINT", "successful", "successful")
+    monkeypatch.setattr(ansible_runner, "run", runner)
+    provisioned(tmp_path)
+    with pytest.raises(ProvisionFailed):
+        provisioned(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        provisioned(tmp_path)
+    provisioned(tmp_path)
+    provisioned(tmp_path)
+    assert runner.unfinished == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_whoever_ends_lab_up_ends_ansible_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(ansible_runner, "run", Runner(ending))
+    handler = signal.getsignal(signal.Signals[ending])
+    with pytest.raises(KeyboardInterrupt):
+        provisioned(tmp_path)
+    assert signal.getsignal(signal.Signals[ending]) == handler
+
+
+@pytest.mark.parametrize("unfinished", [True, False])
+def test_after_an_unfinished_run_each_role_runs_all_its_handlers(tmp_path: Path, unfinished: bool) -> None:
+    """The first task of each role, with handlers that only say that they ran, and Ansible itself."""
+    roles = sorted(path.parents[1] for path in PLAYBOOK.parent.glob("roles/*/handlers/main.yml"))
+    handlers = [each["name"] for role in roles for each in read(role / "handlers/main.yml")]
+    assert {"Apply the kernel settings", "Restart the API server", "Restart the agent"} < set(handlers)
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [read(role / "tasks/main.yml")[0] for role in roles],
+        "handlers": [{"name": name, "ansible.builtin.debug": {"msg": "ran"}} for name in handlers],
+    }
+    (tmp_path / "site.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    env = {**provision.environment(), "HOME": str(tmp_path)}
+    playbook = shutil.which("ansible-playbook", path=env["PATH"])
+    assert playbook
+    given = json.dumps({"lab_unfinished": unfinished})
+    words = [playbook, "-i", "localhost,", "-c", "local", "-e", given, str(tmp_path / "site.yml")]
+    said = command.run(words, env=env, timeout=120).stdout
+    assert [name for name in handlers if f"RUNNING HANDLER [{name}]" in said] == handlers * unfinished
+    assert f"changed={len(roles) * unfinished} " in said
+
+
+def read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+def test_ansible_gets_a_locale_that_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert provision.environment()["LC_ALL"] == "C.UTF-8"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert provision.environment()["LC_ALL"] == "en_US.UTF-8"
 
 
 def test_every_cure_belongs_to_a_task_of_the_roles() -> None:
@@ -87,8 +176,6 @@ def test_every_cure_belongs_to_a_task_of_the_roles() -> None:
 
 
 def test_the_roles_are_what_ansible_understands(tmp_path: Path) -> None:
-    from vm import command
-
     playbook = shutil.which("ansible-playbook", path=provision.environment()["PATH"])
     assert playbook
     env = {**provision.environment(), "HOME": str(tmp_path)}
@@ -99,8 +186,6 @@ def test_the_roles_are_what_ansible_understands(tmp_path: Path) -> None:
 
 def test_ansible_lint_finds_nothing_in_the_roles(tmp_path: Path) -> None:
     """On a copy: it leaves folders beside what it reads."""
-    from vm import command
-
     shutil.copytree(PLAYBOOK.parent, tmp_path / "ansible")
     lint = shutil.which("ansible-lint", path=provision.environment()["PATH"])
     assert lint
