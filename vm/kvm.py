@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vm import command
 from vm.box import store
+from vm.box.store import Box
 from vm.errors import CommandNotFound, CommandTimeout
 
 DEVICE = Path("/dev/kvm")
@@ -40,39 +41,42 @@ class Acceleration:
     cure: str = ""
 
 
-def remembered(place: Path | None = None, proc: Path = Path("/proc")) -> Acceleration:
-    """What was found since this host was booted, with the box that there is now; else it is tried now."""
-    file = place or store.folder().parent / "kvm.json"
+def remembered(place: Path | None = None, proc: Path = Path("/proc"), device: Path = DEVICE) -> Acceleration:
+    """What is found. Only a kernel's way is kept, until this host is booted anew or another box is built."""
+    if not device.exists():
+        return Acceleration(False, f"there is no {device}: {COST}", NESTED)
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Acceleration(False, f"no right to use {device}: {COST}", GROUP)
     built = store.find()
-    tried = [
-        (proc / "sys/kernel/random/boot_id").read_text().strip() if proc.exists() else "",
-        built and built.name,
-    ]
+    kernel = _kernel(built)
+    if kernel is None:
+        return untried(proc / "cpuinfo", device)
+    file = place or store.folder().parent / "kvm.json"
+    tried = [_text(proc / "sys/kernel/random/boot_id").strip(), built and built.name]
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         known = json.loads(file.read_text(encoding="utf-8"))
         if known["tried"] == tried:
             return Acceleration(**known["found"])
-    found = acceleration(built.image if built else None)
+    try:
+        found = boot(kernel)
+    except CommandNotFound as error:
+        return Acceleration(False, f"{error}: {COST}", "install QEMU")
     with contextlib.suppress(OSError):  # then it is tried again next time
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"tried": tried, "found": asdict(found)}), encoding="utf-8")
     return found
 
 
-def acceleration(kernel: Path | None = None, device: Path = DEVICE) -> Acceleration:
-    """Try it: with that kernel, else with any that can be read here. Takes 0 to 15 seconds."""
-    if not device.exists():
-        return Acceleration(False, f"there is no {device}: {COST}", NESTED)
-    if not os.access(device, os.R_OK | os.W_OK):
-        return Acceleration(False, f"no right to use {device}: {COST}", GROUP)
-    image = kernel or _any_kernel()
-    if image is None:
-        return Acceleration(True, f"{device} is there; not tried, since there is no kernel to boot")
-    return boot(image)
+def untried(cpuinfo: Path, device: Path = DEVICE) -> Acceleration:
+    """What to take where there is no kernel to boot: a device in a virtual machine may hang."""
+    if "hypervisor" in _text(cpuinfo).split():
+        found = f"{device} of a virtual machine may hang, and there is no kernel here to try it with: {COST}"
+        return Acceleration(False, found, "`lab box build` brings one")
+    return Acceleration(True, f"{device} is there; not tried, since there is no kernel to boot")
 
 
 def boot(kernel: Path) -> Acceleration:
-    """Boot that kernel on KVM."""
+    """Boot that kernel on KVM, which takes up to 15 seconds; raises CommandNotFound without QEMU."""
     program, machine = QEMU.get(store.architecture(), QEMU["amd64"])
     words = [
         *(program, "-machine", machine, "-accel", "kvm", "-cpu", "host", "-m", "256"),
@@ -84,16 +88,18 @@ def boot(kernel: Path) -> Acceleration:
         done = command.run(words, timeout=PATIENCE, check=False)
     except CommandTimeout:
         return Acceleration(False, f"a kernel hangs on {DEVICE} for {PATIENCE:g} s: {COST}", NESTED)
-    except CommandNotFound as error:
-        return Acceleration(False, f"{error}: {COST}", "install QEMU")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["(it said nothing)"])[0]
         return Acceleration(False, f"QEMU ends on {DEVICE} with «{last}»: {COST}", NESTED)
     return Acceleration(True, f"KVM: a kernel boots in {time.monotonic() - began:.1f} s")
 
 
-def _any_kernel() -> Path | None:
-    box = store.find()
+def _kernel(built: Box | None) -> Path | None:
+    """One that can be read here: the box's, or this host's own."""
     own = Path("/boot") / f"vmlinuz-{os.uname().release}"
-    places = [*([box.image] if box else []), own]
+    places = [*([built.image] if built else []), own]
     return next((path for path in places if os.access(path, os.R_OK)), None)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import os
 from contextlib import closing
 from pathlib import Path
@@ -159,24 +158,3 @@ def test_the_least_room_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ok, found = doctor_machines.disk(tmp_path / "not/there", Path("/"))
     assert not ok
     assert "GiB free" in found
-
-
-def test_what_was_found_of_kvm_is_remembered_until_the_next_boot_or_box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    boot = tmp_path / "proc/sys/kernel/random/boot_id"
-    boot.parent.mkdir(parents=True)
-    boot.write_text("one\n")
-    tries = iter([Acceleration(False, "first"), Acceleration(True, "second"), Acceleration(True, "third")])
-    monkeypatch.setattr(kvm, "acceleration", lambda kernel: next(tries))
-    monkeypatch.setattr(store, "find", lambda: None)
-
-    def asked() -> str:
-        return kvm.remembered(tmp_path / "kvm.json", tmp_path / "proc").found
-
-    assert [asked(), asked()] == ["first", "first"]
-    boot.write_text("two\n")
-    assert asked() == "second"
-    built = dataclasses.replace(Box(tmp_path, "a", "amd64", "6.1", "now"))
-    monkeypatch.setattr(store, "find", lambda: built)
-    assert asked() == "third"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from vm import kvm
+from vm.box import store
+from vm.box.store import Box
+from vm.errors import CommandNotFound
+from vm.kvm import Acceleration
 
 
 @pytest.fixture
@@ -38,18 +43,93 @@ def test_kvm_is_what_boots_a_whole_kernel_in_time(qemu: Path, does: str, works: 
     assert works or "emulated" in said.found
 
 
-def test_without_the_device_nothing_is_tried(tmp_path: Path) -> None:
-    said = kvm.acceleration(tmp_path / "kernel", device=tmp_path / "nothing")
+@dataclass
+class Host:
+    """A host whose box, device and QEMU are stand-ins; its cache is `folder`."""
+
+    folder: Path
+    booted: int = 0
+
+    @property
+    def device(self) -> Path:
+        return self.folder / "dev-kvm"
+
+    def boots(self, kernel: Path) -> Acceleration:
+        self.booted += 1
+        return Acceleration(True, f"boot {self.booted} of {kernel.name}")
+
+    def asked(self) -> Acceleration:
+        return kvm.remembered(self.folder / "kvm.json", self.folder / "proc", self.device)
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    made = Host(tmp_path)
+    made.device.touch()
+    proc = tmp_path / "proc/sys/kernel/random"
+    proc.mkdir(parents=True)
+    (proc / "boot_id").write_text("one\n")
+    monkeypatch.setattr(kvm, "boot", made.boots)
+    monkeypatch.setattr(store, "find", lambda: box(tmp_path, "a"))
+    return made
+
+
+def box(folder: Path, name: str) -> Box:
+    made = Box(folder, name, "amd64", "6.1", "now")
+    made.image.touch()
+    return made
+
+
+def test_a_kernels_way_is_remembered_until_the_next_boot_or_box(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [host.asked().found, host.asked().found] == ["boot 1 of vmlinuz"] * 2
+    (host.folder / "proc/sys/kernel/random/boot_id").write_text("two\n")
+    assert host.asked().found == "boot 2 of vmlinuz"
+    monkeypatch.setattr(store, "find", lambda: box(host.folder, "b"))
+    assert host.asked().found == "boot 3 of vmlinuz"
+
+
+def test_a_device_that_is_missing_is_seen_when_it_has_come(host: Host) -> None:
+    host.device.unlink()
+    said = host.asked()
     assert not said.kvm
     assert "nested virtualisation" in said.cure
+    host.device.touch()
+    assert host.asked().kvm
 
 
 def test_a_device_that_is_not_ours_says_whose_group_may_use_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = tmp_path / "kvm"
-    device.touch()
-    monkeypatch.setattr("os.access", lambda *_: False)
-    said = kvm.acceleration(tmp_path / "kernel", device=device)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.access", lambda *_: False)
+        said = host.asked()
     assert not said.kvm
-    assert "kvm" in said.cure
+    assert "adduser $USER kvm" in said.cure
+    assert host.asked().kvm, "and once it is, that counts"
+
+
+def test_qemu_counts_as_soon_as_it_is_installed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(kernel: Path) -> Acceleration:
+        raise CommandNotFound("qemu-system-x86_64")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kvm, "boot", missing)
+        assert "QEMU" in host.asked().cure
+    assert host.asked().kvm
+
+
+@pytest.mark.parametrize(("flags", "taken"), [("fpu hypervisor lm", False), ("fpu lm", True)])
+def test_without_a_kernel_to_boot_only_hardware_is_trusted(
+    host: Host, monkeypatch: pytest.MonkeyPatch, flags: str, taken: bool
+) -> None:
+    monkeypatch.setattr(kvm, "_kernel", lambda built: None)
+    (host.folder / "proc/cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
+    said = host.asked()
+    assert said.kvm is taken
+    assert taken or "`lab box build`" in said.cure
+    monkeypatch.undo()
+    monkeypatch.setattr(store, "find", lambda: box(host.folder, "a"))
+    monkeypatch.setattr(kvm, "boot", host.boots)
+    assert host.asked().found == "boot 1 of vmlinuz", "a guess is not kept"
