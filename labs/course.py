@@ -55,7 +55,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab; `needs` are rows of `lab doctor`, `mode` the proxy mode in which it begins."""
+    """One lab; `needs` are rows of `lab doctor` beyond a cluster's own, `mode` the one in which it begins."""
 
     number: int
     slug: str
@@ -100,11 +100,18 @@ class Lab:
     def manifests(self, variant: Variant) -> list[Object]:
         """The objects of the stage, in the order in which they are to be made; all carry the lab's label."""
         files = sorted((self.folder / "manifests").glob("*.yaml"))
-        texts = (self.values.substitute(file.read_text(), variant) for file in files)
-        objects = [each for text in texts for each in yaml.safe_load_all(text) if each]
+        objects = [each for file in files for each in self._objects(file, variant) if each]
         for each in objects:
             each["metadata"].setdefault("labels", {})[LABEL] = str(self.number)
         return objects
+
+    def _objects(self, file: Path, variant: Variant) -> list[Object]:
+        try:
+            return list(yaml.safe_load_all(self.values.substitute(file.read_text(), variant)))
+        except yaml.YAMLError as error:
+            raise CourseError(
+                f"{file} is no YAML: {error}", "`kubectl apply --dry-run=client -f` says more"
+            ) from error
 
     def tidying(self, variant: Variant) -> dict[str, str]:
         """By machine, a script of root's: it takes away what the lab has had a learner build there."""

@@ -1,10 +1,11 @@
-"""What `lab up` is asked for, as one value that every backend takes."""
+"""What `lab up` is asked for, as one value that every backend takes, and what a number may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 NODES = 3
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 from labs.errors import CourseError
+from labs.order import LARGEST_SEED
 
 NUMBERS = (
     "zero",
@@ -31,7 +33,9 @@ NUMBERS = (
     "eleven",
     "twelve",
 )
-LARGEST_SEED = 2**31 - 1
+
+
+WAYS = ("one_of", "between", "made_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ class Values:
     slug: str
     values: tuple[Value, ...]
 
+    @property
+    def names(self) -> set[str]:
+        """What the values are called."""
+        return {value.name for value in self.values}
+
     def draw(self, seed: int) -> Variant:
         """The variant of a seed, 0 the article's own; CourseError for a seed that is none."""
         if not 0 <= seed <= LARGEST_SEED:
@@ -109,17 +118,26 @@ class Values:
 
 def read(lab: int, slug: str, section: Mapping[str, Mapping[str, Any]]) -> Values:
     """The section `variants` of a lab.yaml."""
-    return Values(lab, slug, tuple(_value(slug, name, each) for name, each in section.items()))
+    names = list(section)
+    made = (_value(slug, name, each, names[:place]) for place, (name, each) in enumerate(section.items()))
+    return Values(lab, slug, tuple(made))
 
 
-def _value(slug: str, name: str, given: Mapping[str, Any]) -> Value:
-    ways = [way for way in ("one_of", "between", "made_of") if way in given]
+def _value(slug: str, name: str, given: Mapping[str, Any], before: Sequence[str]) -> Value:
+    ways = [way for way in WAYS if given.get(way)]
     if len(ways) != 1 or "article" not in given:
         raise CourseError(
             f"lab {slug}: value {name} has {sorted(given)}; "
             "it must have `article` and one of one_of, between, made_of"
         )
-    between: Sequence[int] | None = given.get("between")
+    between: Sequence[int] = given.get("between", ())
+    if between and not (len(between) == 2 and between[0] < between[1]):
+        raise CourseError(
+            f"lab {slug}: value {name} is between {between}; give the first and the last number"
+        )
+    for part in Formatter().parse(given.get("made_of", "")):
+        if part[1] is not None and part[1] not in before:
+            raise CourseError(f"lab {slug}: value {name} is made of {part[1]}, which is no value above it")
     return Value(
         name,
         given["article"],

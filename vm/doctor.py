@@ -7,7 +7,7 @@ others stand here. All kernel probes share one set of namespaces, so the whole t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -115,6 +115,17 @@ def examine(home: Path) -> Report:
         (*host_findings(home), *package_findings(), *kernel_findings(outcomes)),
         tuple(judge(need, found) for need, found in doctor_machines.findings(home)),
     )
+
+
+def unmet(names: Collection[str]) -> list[Finding]:
+    """Those of these needs that the host does not meet; what cannot be tried says nothing."""
+    asked = {need.name: need.probe for need in KERNEL_NEEDS if need.name in names}
+    found = (
+        judge(IP_VS, host.ip_vs()),
+        *package_findings(),
+        *kernel_findings(attempt(asked) if asked else {}),
+    )
+    return [each for each in found if each.name in names and not each.ok and each.found != NOT_TRIED]
 
 
 def _rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:

@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from labs import course
-from labs.errors import UnknownName
+from labs.errors import CourseError, UnknownName
+from vm.doctor import IP_VS, package_findings
+from vm.needs import KERNEL_NEEDS
 
 
 def test_lab_3_is_there_with_all_its_parts():
@@ -51,3 +53,16 @@ def test_what_a_learner_builds_by_hand_is_tidied_up_by_machine_with_the_variants
     assert list(scripts) == ["worker-1"]
     assert "MY-" in scripts["worker-1"]
     assert course.find(3).tidying(course.find(3).variant(0)) == {}
+
+
+def test_what_a_lab_needs_are_rows_of_lab_doctor():
+    rows = {need.name for need in KERNEL_NEEDS} | {each.name for each in package_findings()} | {IP_VS.name}
+    assert {need for lab in course.labs() for need in lab.needs} <= rows
+
+
+def test_manifests_that_are_no_yaml_are_named(tmp_path):
+    folder = shutil.copytree(course.find(3).folder, tmp_path / "03-iptables-chains")
+    (folder / "manifests/zz.yaml").write_text("a: [")
+    lab = course.read(folder)
+    with pytest.raises(CourseError, match=r"zz\.yaml is no YAML"):
+        lab.manifests(lab.variant(0))

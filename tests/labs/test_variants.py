@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from labs import course, variants
 from labs.errors import CourseError
-from labs.variants import LARGEST_SEED, Value
+from labs.order import LARGEST_SEED
+from labs.variants import Value
 
 LAB = course.find(3)
 SEEDS = st.integers(1, LARGEST_SEED)
@@ -103,6 +104,29 @@ def test_a_seed_out_of_range_is_refused(seed):
 def test_a_value_that_cannot_be_drawn_is_refused(given_):
     with pytest.raises(CourseError, match="value port has"):
         variants.read(9, "09-x", {"port": given_})
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ({"article": 1, "between": [300]}, "is between"),
+        ({"article": 1, "between": [9, 3]}, "is between"),
+        ({"article": "x", "made_of": "{ap}-svc"}, "made of ap, which is no value above it"),
+        ({"article": "x", "one_of": []}, "value port has"),
+    ],
+)
+def test_a_teachers_mistake_in_a_value_is_named(given_, says):
+    with pytest.raises(CourseError, match=says):
+        variants.read(9, "09-x", {"port": given_})
+
+
+def test_no_two_labs_can_draw_one_node_port_nor_that_of_the_example():
+    values = ((lab.number, value) for lab in course.labs() for value in lab.values.values)
+    ranges = {number: value.between for number, value in values if value.name == "node_port"}
+    drawn = [port for first, last in ranges.values() for port in range(first, last + 1)]
+    assert len(drawn) == len(set(drawn))
+    # Lab 3 has the example's for its article's own, which it never draws.
+    assert [number for number, (first, last) in ranges.items() if first <= 31103 <= last] == [3]
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -141,3 +141,23 @@ def test_on_another_system_no_mode_runs_and_virtual_machines_are_the_cure(
     assert not seen.ready
     assert all("Linux" in seen.verdict(mode) for mode in MODES)
     assert "lab up --backend vagrant" in finding(list(seen.findings), "Linux").cure
+
+
+def test_only_what_is_asked_for_is_tried_and_only_what_is_not_met_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def attempt(probes: dict[str, str]) -> dict[str, tuple[int, str]]:
+        asked.extend(probes)
+        return {"NAT": (1, "no such table"), "REJECT": (0, "")}
+
+    monkeypatch.setattr(doctor, "attempt", attempt)
+    assert [each.name for each in doctor.unmet(["NAT", "REJECT", "curl"])] == ["NAT"]
+    assert asked == ["NAT", "REJECT"]
+    assert doctor.unmet([]) == []
+
+
+def test_what_cannot_be_tried_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "attempt", lambda _: {"user namespaces": (1, "refused")})
+    assert doctor.unmet(["NAT"]) == []
