@@ -21,6 +21,7 @@ from checker.expectations import wrong
 
 UNANSWERED = {"", "null", "~", "?"}
 LARGEST = 256 * 1024
+MOST_ANSWERS = 1_000_000  # of a pod: an exact test of shares takes time and memory for each
 
 
 class PlainLoader(yaml.BaseLoader):
@@ -70,13 +71,14 @@ class Answers:
     def counts(self, task: str) -> dict[str, int]:
         """The answer as the lines of `sort | uniq -c`: each name, in lower case, with its number."""
         found = forms.pairs(self.value(task), lambda word: forms.whole(word) is not None)
-        if found is None:
+        numbers = {name.lower(): forms.whole(number) or 0 for name, number in (found or {}).items()}
+        if not numbers or not all(0 <= number <= MOST_ANSWERS for number in numbers.values()):
             wrong(
                 expected="each pod with the number of its answers",
                 found=shown(self.value(task)),
                 next="give the lines that `sort | uniq -c` printed",
             )
-        return {name.lower(): forms.whole(number) or 0 for name, number in found.items()}
+        return numbers
 
     def word(self, task: str) -> str:
         """The answer, which must be one word."""

@@ -6,8 +6,9 @@ and other answers stay as the learner left them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ class AnswerSheet:
 
     path: Path
     text: str
+
+    @classmethod
+    def read(cls, path: Path, written: bytes) -> AnswerSheet:
+        """A sheet as it lies on the disk; CourseError for what is no UTF-8."""
+        try:
+            return cls(path, written.decode())
+        except UnicodeDecodeError as error:
+            raise _unreadable(path, error) from error
 
     @classmethod
     def empty(cls, number: int, tasks: Sequence[tuple[str, str]]) -> str:
@@ -55,10 +64,7 @@ class AnswerSheet:
             answers.parse(self.text)
             node = yaml.compose(self.text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise CourseError(
-                f"{self.path} cannot be read, so the answer was not written: {error}",
-                "mend that line by hand (nothing was overwritten), or begin a new file with `lab reset`",
-            ) from error
+            raise _unreadable(self.path, error) from error
         if isinstance(node, yaml.MappingNode):
             for key, value in reversed(node.value):  # of two lines with one key the parser takes the last
                 if key.value == task:
@@ -71,6 +77,13 @@ class AnswerSheet:
         return key.start_mark.index + len(written)
 
 
+def _unreadable(path: Path, error: Exception) -> CourseError:
+    return CourseError(
+        f"{path} cannot be read, so the answer was not written: {error}",
+        "mend that line by hand (nothing was overwritten), or begin a new file with `lab reset`",
+    )
+
+
 def _leaf(node: yaml.Node) -> yaml.Node:
     """The last piece of a value that the parser knows the true end of."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
@@ -81,5 +94,20 @@ def _leaf(node: yaml.Node) -> yaml.Node:
 
 def _scalar(value: Any) -> str:
     """A value in YAML on one line, quoted where it would otherwise be read as something else."""
-    written = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9)
+    try:
+        written = yaml.safe_dump(_plain(value), default_flow_style=True, allow_unicode=True, width=10**9)
+    except yaml.YAMLError as error:
+        raise CourseError(
+            f"an answer of the type {type(value).__name__} cannot be written down",
+            "answer with text, a number, a list or a mapping of these",
+        ) from error
     return written.removesuffix("\n").removesuffix("\n...")
+
+
+def _plain(value: Any) -> Any:
+    """Mappings, lists and numbers of any kind as YAML knows them: a Counter is a mapping, a Fraction 1/3."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Number) and not isinstance(value, bool | int | float) else value

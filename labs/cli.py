@@ -8,7 +8,6 @@ wrong usage, 130 for ^C, 141 for a reader that went away, else the error's own. 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,20 +16,11 @@ from typing import NoReturn, cast
 from labs.commands import COMMANDS, GROUPS
 from labs.commands.command import Command
 from labs.config import LENT
-from labs.errors import LabError, UnknownName, UsageError
+from labs.errors import HostFailed, LabError, UnknownName, UsageError
 from labs.show import look, say, table
 
 HELP = ("-h", "--help", "help")
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells count
-
-CURES = {
-    errno.ENOSPC: "free some space on that disk, or move the lab: `export LAB_HOME=/a/folder/with/space`",
-    errno.EDQUOT: "your disk quota is used up: free some space, or move the lab with LAB_HOME",
-    errno.EROFS: "that file system is read-only; choose another folder: `export LAB_HOME=/a/folder/of/yours`",
-    errno.EACCES: "whose is it? `ls -ld` shows; the lab works in folders of yours: see LAB_HOME",
-    errno.EADDRINUSE: "another program listens there: `ss -tlnp` shows which",
-    errno.EMFILE: "raise the limit of open files: `ulimit -n 8192`",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,8 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         return BROKEN_PIPE
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return complain(f"{where}{error.strerror or error}", CURES.get(error.errno or 0, ""), 1)
+        refused = HostFailed(error)
+        return complain(str(refused), refused.cure, refused.exit_code)
     except expected() as error:
         cure = cast(str, getattr(error, "cure", ""))
         return complain(str(error), cure, cast(int, getattr(error, "exit_code", 1)))

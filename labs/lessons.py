@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from checker import answers
@@ -20,20 +21,22 @@ from checker.expectations import Wrong
 from checker.report import Record
 from labs import config, course, coursepage, modes, readiness, reading, results, stage, variants, watching
 from labs.course import Lab
-from labs.errors import CourseError
+from labs.errors import CourseError, NotJudged
 from labs.plot import Plot
 from labs.progress import summary
-from labs.running import enter, here
+from labs.running import backend, enter, here
 from labs.show import Progress as Steps
 from labs.show import Section, look, say
 from labs.variants import Variant
 from labs.workspace import Desk
 from vm import command
 from vm.command import Completed
+from vm.errors import CommandTimeout
 
 KEPT = ("HOME", "LANG", "PATH", "TERM", "TZ", "NO_COLOR")  # what the grader sees of the environment
 GRADING = 120.0  # seconds for all of a check; it retries until the cluster has converged,
 SETTLING = 5.0  # within these
+WIDTH = 100  # of a line of prose
 SOLVE, OFF = "LAB_SOLVE", ("off", "no", "0")  # how a teacher switches `lab solve` off
 
 
@@ -56,12 +59,11 @@ def start(n: int, seed: int | None, report: Steps) -> str:
     chosen = variants.default_seed(lab.slug, _user()) if seed is None else seed
     variant = lab.variant(chosen)
     _set(lab, variant, report)
-    desk = _desk(lab)
-    done = desk.start(variant)
+    done = _desk(lab).start(variant)
     return "\n".join(
         (
             f"Lab {lab.number}: {lab.title}, about {lab.minutes} minutes, {lab.points} points.",
-            *(f"  {line}" for line in done),
+            *(f"  {line}" for line in (*wrap(lab.about, WIDTH), *done, *_unmet(lab))),
             "Read it in JupyterLab:  lab notebook",
             f"Or in a terminal:       lab read {n} | less      lab answer {n} TASK VALUE      lab check {n}",
         )
@@ -76,7 +78,7 @@ def read(n: int, section: int | None) -> str:
 
 def answer(n: int, task: str, value: Any) -> str:
     """Record what the learner claims, with the evidence of the moment."""
-    from checker import gather, moments
+    from checker import gather
     from checker.errors import Broken
 
     if value is None or value in ("", [], {}):
@@ -85,7 +87,7 @@ def answer(n: int, task: str, value: Any) -> str:
     desk = _desk(course.find(n))
     desk.record(task, value)
     try:
-        moments.keep(desk.evidence, task, value, gather.gather(config.home().inventory))
+        desk.remember(task, value, gather.gather(config.home().inventory))
     except Broken as error:
         cure = f"\n  {look(sys.stdout).mark('→')} {error.cure}" if error.cure else ""
         return f"Recorded, without a look at the cluster: {error}{cure}"
@@ -102,6 +104,10 @@ def plot(n: int, tasks: Sequence[str]) -> Plot | None:
         counts = {task: given.counts(task) for task in tasks}
     except Wrong as error:
         raise CourseError(f"{', '.join(tasks)} cannot be drawn: {error.found}", error.next) from error
+    if not all(sum(each.values()) for each in counts.values()):
+        raise CourseError(
+            f"{', '.join(tasks)}: nothing was counted", "answer with the lines that were counted"
+        )
     if len(tasks) == 1:
         return Plot(f"lab {n}, {tasks[0]}", counts[tasks[0]])
     rows = {f"{task}: {name}": count for task, own in counts.items() for name, count in own.items()}
@@ -153,11 +159,8 @@ def reset(n: int, report: Steps) -> str:
     here()
     lab = course.find(n)
     desk = _desk(lab)
-    done = desk.reset()
-    variant = desk.variant()
-    if variant is not None:
-        _set(lab, variant, report)
-    return "\n".join((*done, f"Lab {n} is as it was at its start."))
+    _set(lab, desk.begun(), report)
+    return "\n".join((*desk.reset(), f"Lab {n} is as it was at its start."))
 
 
 def solve(n: int, show: bool) -> int:
@@ -191,6 +194,17 @@ def _set(lab: Lab, variant: Variant, report: Steps) -> None:
     report(f"the stage of lab {lab.number} is set")
 
 
+def _unmet(lab: Lab) -> list[str]:
+    """What the lab needs of this host and does not find, with the cure; virtual machines have it all."""
+    if not lab.needs or backend(config.home()) != "namespaces":
+        return []
+    from vm import doctor
+
+    return [
+        f"! it needs {each.name} ({each.why}): {each.found}; {each.cure}" for each in doctor.unmet(lab.needs)
+    ]
+
+
 def _desk(lab: Lab) -> Desk:
     return Desk.of(lab, config.workspace(), config.home().grading)
 
@@ -200,11 +214,14 @@ def _grade(desk: Desk, *options: str) -> Completed:
     times = readiness.slowness(home.kubeconfig)
     argv = desk.checker(home.inventory, f"--deadline={SETTLING * times:g}", *filter(None, options))
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return command.run(argv, check=False, timeout=GRADING * times, env=kept)
+    try:
+        return command.run(argv, check=False, timeout=GRADING * times, env=kept)
+    except CommandTimeout as error:
+        raise NotJudged(f"the grader did not finish: {error}", "`lab status` shows the cluster") from error
 
 
 def _record(done: Completed) -> dict[str, Any]:
-    """The record that the grader printed; CourseError, with its last words, if it printed none."""
+    """The record that the grader printed; NotJudged, with its last words, if it printed none."""
     try:
         found = text_of.loads(done.stdout)
     except ValueError:
@@ -212,7 +229,7 @@ def _record(done: Completed) -> dict[str, Any]:
     if isinstance(found, dict) and done.returncode in (0, 1, 2):
         return found
     said = done.stderr.strip().splitlines() or ["it said nothing"]
-    raise CourseError(
+    raise NotJudged(
         f"the grader did not finish (exit code {done.returncode}): {said[-1]}",
         "`make up` in the lab's folder installs what is missing, `lab doctor` looks at the host",
     )
@@ -221,12 +238,12 @@ def _record(done: Completed) -> dict[str, Any]:
 def _write(record: Record, before: Record | None, *, json: bool, junit: str) -> None:
     from checker import report
 
-    if junit:
-        Path(junit).write_text(report.junit(record), encoding="utf-8")
     if json:
         say(text_of.dumps(record.to_json(), indent=2, ensure_ascii=False))
     else:
         say(results.text(record, look(sys.stdout), before))
+    if junit:
+        Path(junit).write_text(report.junit(record), encoding="utf-8")
 
 
 def _user() -> str:

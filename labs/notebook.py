@@ -15,12 +15,14 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from labs.errors import LabError, UnknownName, UsageError
+from labs.errors import HostFailed, LabError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from labs.config import Home
@@ -52,7 +54,8 @@ class Lesson:
         if value in (None, "", [], {}):
             say(f"{task}: no answer yet")
         else:
-            say(laboratory().answer(self.chosen(), task, value))
+            with plainly():
+                say(laboratory().answer(self.chosen(), task, value))
 
     def check(self, task: str = "") -> None:
         """Judge all your answers, or one task's, and show the result as a table."""
@@ -60,18 +63,21 @@ class Lesson:
 
         from labs.results import Result
 
-        display(Result(laboratory().judge(self.chosen(), task)))
+        with plainly():
+            display(Result(laboratory().judge(self.chosen(), task)))
 
     def plot(self, *tasks: str) -> None:
         """Draw the counts that you have answered: of one task beside even shares, of several side by side."""
         from IPython.display import display
 
-        drawn = laboratory().plot(self.chosen(), tasks)
+        with plainly():
+            drawn = laboratory().plot(self.chosen(), tasks)
         say(f"{', '.join(tasks)}: no answer yet") if drawn is None else display(drawn)
 
     def hint(self, task: str = "") -> None:
         """Show the next hint of a task; without one, of the first that has not passed."""
-        show(laboratory().hint(self.chosen(), task))
+        with plainly():
+            show(laboratory().hint(self.chosen(), task))
 
     def choose(self, line: str) -> None:
         """`%lab N`: say which lab this notebook is about."""
@@ -91,7 +97,8 @@ class Lesson:
 
 def course() -> None:
     """Show the labs and how far you are."""
-    show(laboratory().course_page())
+    with plainly():
+        show(laboratory().course_page())
 
 
 def on(line: str, cell: str) -> None:
@@ -100,10 +107,11 @@ def on(line: str, cell: str) -> None:
 
     name = line.strip()
     words = ["bash", "-c", cell]
-    if name == HOST:
-        code = command.stream(words, write, env=host_environment())
-    else:
-        code = machine(name).stream(words, write)
+    with plainly():
+        if name == HOST:
+            code = command.stream(words, write, env=host_environment())
+        else:
+            code = machine(name).stream(words, write)
     if code:
         say(f"(exit code {code})")
 
@@ -201,6 +209,15 @@ def told(
     lines = [f"lab: {error}", *([f"  → {cure}"] if cure else [])]
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Make an error of the system a message: of ours only, the learner's own code keeps its tracebacks."""
+    try:
+        yield
+    except OSError as error:
+        raise HostFailed(error) from error
 
 
 def show(markdown: str) -> None:

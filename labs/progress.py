@@ -21,7 +21,7 @@ class Progress:
     @classmethod
     def of(cls, lab: Lab, desk: Desk) -> Progress:
         """As the learner's desk says."""
-        return cls(lab, int(desk.last().get("points", 0)), desk.variant() is not None, desk.passed())
+        return cls(lab, int(desk.last().get("points", 0)), desk.started, desk.passed())
 
     @property
     def state(self) -> str:

@@ -18,7 +18,7 @@ from labs.errors import UnknownName
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.S)  # jupytext's own words about the file
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```\n?", re.S | re.M)
-ON = re.compile(r"%%on (\S+)\n(.*)", re.S)
+ON = re.compile(r"%%on (\S+)[ \t]*\n(.*)", re.S)
 HEADING = re.compile(r"^(?=## )", re.M)
 HOST = "host"
 VALUE, LINES = "…", "'…'"  # what stands for an answer of one line, and of several

@@ -112,6 +112,7 @@ async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -
         await addons.ensure(watched.client, mode, cidrs=running.plan.pod_cidrs)
         await watched.until(lambda: readiness.not_ready(watched.proxies(), wanted, "kube-proxy pod"))
         await dualstack.grow(watched, running.plan)
+        await readiness.synced(running, watched.times)
         report("kube-proxy has written its rules on each")
         replicas = await watched.replicas()
         await watched.until(lambda: readiness.not_ready(watched.backends(), replicas, "pod"))

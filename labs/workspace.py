@@ -18,6 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from checker import moments
+from checker.evidence import Evidence
 from labs import ipynb
 from labs.answersheet import AnswerSheet
 from labs.course import Lab
@@ -63,7 +65,10 @@ class Desk:
         (the state was purged), is moved to a backup.
         """
         done = []
-        before = self.variant()
+        try:
+            before = self.variant()
+        except CourseError:  # it is written anew
+            before = None
         with self._alone():
             if before != variant:
                 done += self._put_away()
@@ -84,10 +89,10 @@ class Desk:
         return done + self.start(variant)
 
     def variant(self) -> Variant | None:
-        """The variant that was started, None before `lab start`."""
+        """The variant that was started, None before `lab start`; CourseError if it is not of this lab."""
         try:
-            found = json.loads((self.state / "variant.json").read_text())
-            return Variant(self.lab.number, int(found["seed"]), dict(found["values"]))
+            found = json.loads((self.state / "variant.json").read_text(encoding="utf-8"))
+            started = Variant(self.lab.number, int(found["seed"]), dict(found["values"]))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
@@ -95,14 +100,30 @@ class Desk:
                 f"{self.state / 'variant.json'} is damaged: {error}",
                 f"`lab start {self.lab.number}` writes it anew",
             ) from error
+        if started.values.keys() != self.lab.values.names:
+            raise CourseError(
+                f"lab {self.lab.number} was started when it had other values than it has now",
+                f"`lab start {self.lab.number}` begins it anew; what you wrote moves to a backup",
+            )
+        return started
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started at some time."""
+        return (self.state / "variant.json").exists()
 
     def record(self, task: str, value: Any) -> None:
         """Write an answer; raises UnknownName for a task that is none, CourseError for a damaged sheet."""
         self.lab.task(task)
         self.begun()
         with self._alone():
-            text = self.answers.read_text() if self.answers.exists() else self._sheet(self.begun())
-            _write(self.answers, AnswerSheet(self.answers, text).with_answer(task, value))
+            text = self.answers.read_bytes() if self.answers.exists() else self._sheet(self.begun()).encode()
+            _write(self.answers, AnswerSheet.read(self.answers, text).with_answer(task, value))
+
+    def remember(self, task: str, value: Any, evidence: Evidence) -> None:
+        """Keep the world of the moment in which an answer was given."""
+        with self._alone():
+            moments.keep(self.evidence, task, value, evidence)
 
     def hint(self, task: str) -> tuple[int, int, str]:
         """The next hint of a task: its number, how many there are, its text. The last one is said again."""
@@ -126,9 +147,10 @@ class Desk:
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Keep a record for `last`; one in which all has passed also for `passed`."""
-        _write(self.state / "check.json", json.dumps(record))
-        if record.get("outcome") == "passed":
-            _write(self.state / "passed.json", json.dumps({"taken": record.get("taken", "")}))
+        with self._alone():
+            _write(self.state / "check.json", json.dumps(record))
+            if record.get("outcome") == "passed":
+                _write(self.state / "passed.json", json.dumps({"taken": record.get("taken", "")}))
 
     def passed(self) -> bool:
         """Has all of the lab passed at some time? What was reached stays reached, whatever comes after."""
@@ -176,7 +198,7 @@ class Desk:
     def _read(self, name: str) -> dict[str, Any]:
         """A small file of the state; damaged counts as not there, it holds no work of the learner's."""
         try:
-            found = json.loads((self.state / name).read_text())
+            found = json.loads((self.state / name).read_text(encoding="utf-8"))
             return found if isinstance(found, dict) else {}
         except (OSError, ValueError):
             return {}
@@ -199,5 +221,5 @@ def _free(path: Path) -> Path:
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.new")
-    fresh.write_text(text)
+    fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, file)

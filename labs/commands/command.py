@@ -7,10 +7,12 @@ message names the thing, the value found, what is allowed, and the next step.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labs.config import WORKSPACE
 from labs.errors import UnknownName, UsageError
 
 Given = argparse.Namespace
@@ -64,3 +66,9 @@ def one_of(thing: str, allowed: Iterable[str]) -> Type:
         raise UnknownName(thing, text, words)
 
     return read
+
+
+def work_in(workspace: str) -> None:
+    """Hand the chosen workspace on through the environment, so that processes started from here agree."""
+    if workspace:
+        os.environ[WORKSPACE] = workspace

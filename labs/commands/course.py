@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from labs import lab
-from labs.commands.command import Argument, Command, Given, argument, number
-from labs.config import WORKSPACE
+from labs.commands.command import Argument, Command, Given, argument, number, work_in
 from labs.errors import UsageError
+from labs.order import LARGEST_SEED
 from labs.show import Progress, look, say
 
 
 def listing(given: Given) -> int:
     """Show the labs."""
-    at(given)
+    work_in(given.workspace)
     say(lab.labs_list().text(look(sys.stdout)))
     return 0
 
 
 def start(given: Given) -> int:
     """Set the stage of a lab and write its notebook."""
-    at(given)
+    work_in(given.workspace)
     say(lab.start(given.n, given.seed, report=Progress(sys.stdout)))
     return 0
 
 
 def read(given: Given) -> int:
     """Show the lesson for a terminal."""
-    at(given)
+    work_in(given.workspace)
     say(lab.read(given.n, given.section))
     return 0
 
 
 def answer(given: Given) -> int:
     """Record what the learner claims."""
-    at(given)
+    work_in(given.workspace)
     say(lab.answer(given.n, given.task, " ".join(given.value)))
     return 0
 
 
 def hint(given: Given) -> int:
     """Show the next hint."""
-    at(given)
+    work_in(given.workspace)
     say(lab.hint(given.n, given.task))
     return 0
 
 
 def plot(given: Given) -> int:
     """Draw counts as text."""
-    at(given)
+    work_in(given.workspace)
     drawn = lab.plot(given.n, given.tasks)
     say(f"{', '.join(given.tasks)}: no answer yet" if drawn is None else repr(drawn))
     return 0
@@ -62,13 +61,13 @@ def check(given: Given) -> int:
             "`--json` and `--watch` do not go together: one is one record, the other never ends",
             f"`lab check {given.n} --json` again and again, or `lab check {given.n} --watch`",
         )
-    at(given)
+    work_in(given.workspace)
     return lab.check(given.n, given.task, json=given.json, junit=given.junit, watch=given.watch)
 
 
 def reset(given: Given) -> int:
     """Begin a lab again, or with all machines as they were made."""
-    at(given)
+    work_in(given.workspace)
     if given.machines == (given.n is not None):
         raise UsageError(
             "`lab reset` begins one lab again, or makes all machines and objects anew: one of both",
@@ -83,7 +82,7 @@ def reset(given: Given) -> int:
 
 def solve(given: Given) -> int:
     """Do a lab as a learner would."""
-    at(given)
+    work_in(given.workspace)
     return lab.solve(given.n, given.show)
 
 
@@ -91,12 +90,6 @@ def new_lab(given: Given) -> int:
     """Make the folder of a lab that is yet to be written."""
     say(lab.new_lab(given.slug))
     return 0
-
-
-def at(given: Given) -> None:
-    """Hand the chosen workspace on through the environment, so that processes started from here agree."""
-    if given.workspace:
-        os.environ[WORKSPACE] = given.workspace
 
 
 N = argument(
@@ -116,7 +109,7 @@ COMMANDS = (
             argument(
                 "--seed",
                 metavar="S",
-                type=number("--seed", 0, 2**63 - 1, "0 gives the article's own values"),
+                type=number("--seed", 0, LARGEST_SEED, "0 gives the article's own values"),
                 help="draws names, ports and counts; yours if not given, 0: the article's own",
             ),
             WHERE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labs import lab
-from labs.commands.command import Command, Given, argument, one_of
+from labs.commands.command import Command, Given, argument, one_of, work_in
 from labs.errors import UsageError
 from labs.show import say
 
@@ -30,8 +30,17 @@ def shell(given: Given) -> int:
 
 
 def notebook(given: Given) -> int:
-    """Serve JupyterLab on the workspace."""
-    return lab.notebook(given.argv)
+    """Serve JupyterLab on the workspace; `--workspace` in front is ours, what follows goes on unchanged."""
+    first, *rest = given.argv or [""]
+    option, equals, folder = first.partition("=")
+    if option != "--workspace":
+        return lab.notebook(given.argv)
+    if not equals:
+        folder, *rest = rest or [""]
+    if not folder:
+        raise UsageError("`--workspace` names no folder", "for example: `lab notebook --workspace ~/k8s`")
+    work_in(folder)
+    return lab.notebook(rest)
 
 
 def split(argv: Sequence[str]) -> tuple[str, list[str]]:
@@ -84,6 +93,6 @@ COMMANDS = (
         "lab notebook --no-browser",
         notebook,
         verbatim=True,
-        usage="lab notebook [JUPYTERLAB-OPTION…]      (JupyterLab's own: lab notebook --help-all)",
+        usage="lab notebook [--workspace DIR] [JUPYTERLAB-OPTION…]      (its own: lab notebook --help-all)",
     ),
 )

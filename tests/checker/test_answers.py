@@ -91,3 +91,9 @@ def test_no_file_whatever_makes_the_reader_fail(tmp_path_factory, content):
     file.write_bytes(content)
     found = answers.load(file)
     assert found.damage or isinstance(found.values, dict)
+
+
+@pytest.mark.parametrize("given_", ["pod-a -1", "pod-a 1000001", "pod-a", "60 pod-a many pod-b"])
+def test_counts_that_nobody_can_have_counted(given_):
+    with pytest.raises(Wrong, match="each pod with the number of its answers"):
+        answers.Answers({"requests": given_}, number=3).counts("requests")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -152,6 +153,8 @@ WRONG = [
     ("start ٣", ["the lab is `٣`"]),
     ("start 3 4", ["`4` is one argument too many"]),
     ("start 3 --seed -1", ["--seed is `-1`", "from 0"]),
+    ("start 3 --seed 2147483648", ["--seed is `2147483648`", "from 0 to 2147483647"]),
+    ("notebook --workspace", ["`--workspace` names no folder"]),
     ("up --nodes 1", ["--nodes is `1`", "from 2 to 50", "`lab up` alone"]),
     ("up --noeds 4", ["no option of `lab up` `--noeds`", "did you mean `--nodes`?"]),
     ("up --mode iptable", ["no mode `iptable`", "did you mean `iptables`?"]),
@@ -236,7 +239,17 @@ def test_the_chosen_workspace_reaches_processes_started_from_here(
 ) -> None:
     monkeypatch.setenv("LAB_WORKSPACE", "")
     run("list", "--workspace", "/w")
-    assert cli.os.environ["LAB_WORKSPACE"] == "/w"
+    assert os.environ["LAB_WORKSPACE"] == "/w"
+
+
+@pytest.mark.parametrize("words", [["--workspace", "/w"], ["--workspace=/w"]])
+def test_the_notebook_is_served_in_the_chosen_workspace(
+    run: Run, lab: FakeLab, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("LAB_WORKSPACE", "")
+    run("notebook", *words, "--no-browser")
+    assert os.environ["LAB_WORKSPACE"] == "/w"
+    assert lab.asked == [("notebook", ["--no-browser"])]
 
 
 @given(st.lists(st.text(), max_size=5))

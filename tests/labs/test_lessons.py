@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from labs import course, lessons
-from labs.errors import CourseError, NotUp
+from labs.errors import CourseError, NotJudged, NotUp
 from labs.show import Progress
 from vm.command import Completed
+from vm.doctor import Finding
+from vm.errors import CommandTimeout
 
 LAB = course.find(3)
 STEPS = Progress(io.StringIO())
@@ -36,9 +38,20 @@ def test_a_grader_that_prints_no_record_is_told_by_its_last_words(
     monkeypatch: pytest.MonkeyPatch, code: int, out: str, error: str, said: str
 ) -> None:
     monkeypatch.setattr(lessons, "_grade", lambda *_: Completed((), code, out, error))
-    with pytest.raises(CourseError, match=f"the grader did not finish.*{said}$") as caught:
+    with pytest.raises(NotJudged, match=f"the grader did not finish.*{said}$") as caught:
         lessons.judge(3)
     assert "`lab doctor`" in caught.value.cure
+    assert caught.value.exit_code == 2  # what was not looked at is not wrong
+
+
+def test_a_grader_that_takes_too_long_has_judged_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(argv: list[str], **_: object) -> Completed:
+        raise CommandTimeout(argv, 120)
+
+    lessons._desk(LAB).start(LAB.variant(0))
+    monkeypatch.setattr(lessons.command, "run", run)
+    with pytest.raises(NotJudged, match="the grader did not finish"):
+        lessons.judge(3)
 
 
 def test_an_empty_answer_is_refused_with_the_hint() -> None:
@@ -58,6 +71,7 @@ def test_a_lab_must_be_started_first(verb: object) -> None:
 @pytest.mark.parametrize("verb", [lambda: lessons.start(3, None, STEPS), lambda: lessons.reset(3, STEPS)])
 def test_the_stage_needs_a_cluster(verb: object) -> None:
     assert callable(verb)
+    lessons._desk(LAB).start(LAB.variant(0))
     with pytest.raises(NotUp) as caught:
         verb()
     assert caught.value.cure == "start it with `lab up`"
@@ -94,3 +108,42 @@ def test_a_teacher_may_switch_solving_off(monkeypatch: pytest.MonkeyPatch, show:
     with pytest.raises(CourseError, match="your teacher has switched `lab solve` off") as caught:
         lessons.solve(3, show)
     assert caught.value.cure == "`lab hint 3` helps"
+
+
+def test_a_reset_that_cannot_lay_the_stage_leaves_the_learners_files_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotUp("no cluster is running")
+
+    desk = lessons._desk(LAB)
+    desk.start(LAB.variant(0))
+    desk.record("mode", "iptables")
+    monkeypatch.setattr(lessons, "here", lambda: None)
+    monkeypatch.setattr(lessons, "_set", refuse)
+    with pytest.raises(NotUp):
+        lessons.reset(3, STEPS)
+    assert "mode: iptables" in desk.answers.read_text()
+
+
+@pytest.mark.parametrize(("where", "said"), [("namespaces", 1), ("vagrant", 0)])
+def test_what_a_lab_needs_and_this_host_lacks_is_said_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch, where: str, said: int
+) -> None:
+    lacking = Finding("haproxy", "the load balancer", False, "missing", "`sudo apt-get install haproxy`", ())
+    monkeypatch.setattr(lessons, "_set", lambda *_: None)
+    monkeypatch.setattr(lessons, "backend", lambda _: where)
+    monkeypatch.setattr("vm.doctor.unmet", lambda names: [lacking] if "haproxy" in names else [])
+    lines = lessons.start(7, 0, STEPS).splitlines()
+    assert [line for line in lines if "! it needs" in line] == [
+        "  ! it needs haproxy (the load balancer): missing; `sudo apt-get install haproxy`"
+    ] * said
+    assert "! it needs" not in lessons.start(3, 0, STEPS)
+
+
+def test_counts_of_nothing_are_not_drawn() -> None:
+    desk = lessons._desk(course.find(4))
+    desk.start(course.find(4).variant(0))
+    desk.record("requests", "0 pod-a")
+    with pytest.raises(CourseError, match="requests: nothing was counted"):
+        lessons.plot(4, ["requests"])

@@ -29,6 +29,8 @@ from labs.errors import UnknownName
 def recorded(n, task, value):
     if task == "moed":
         raise UnknownName("task in lab 3", task, ["mode"])
+    if value == "full disk":
+        raise OSError(28, "No space left on device", "answers.yaml")
     return f"lab {n}: {task} is {value!r}"
 
 def judged(n, task):
@@ -56,6 +58,8 @@ CELLS = {
     "none": "%%on\nls",
     "task": "answer('moed', 'x')",
     "number": "%lab three",
+    "full": "answer('mode', 'full disk')",
+    "own": "open('/none/of/mine')",
     "another": "%lab 4\nhint('mode')",
 }
 Shown = dict[str, list[Output]]
@@ -155,6 +159,7 @@ MISTAKES = {
     "none": ["no machine ``", "`%%on worker-1`"],
     "task": ["no task in lab 3 `moed`", "→ did you mean `mode`?"],
     "number": ["`%lab three`: a lab has a number", "`%lab 3`"],
+    "full": ["No space left on device", "→ free some space on that disk"],
 }
 
 
@@ -193,3 +198,7 @@ def test_in_a_kernel_without_safe_path_such_a_file_is_named(folder: Path) -> Non
 )
 def test_a_folders_name_says_the_lab(name: str, number: int | None) -> None:
     assert number_of(Path("/work") / name) == number
+
+
+def test_the_learners_own_code_keeps_its_tracebacks(shown: Shown) -> None:
+    assert "Traceback" in failure(shown["own"])

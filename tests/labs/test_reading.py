@@ -105,3 +105,8 @@ def test_every_lesson_can_be_read_so(lab):
     commands = re.findall(r"```\{code-cell\} ipython3\n%%on \S+\n(.*?)```", lesson, re.S)
     for line in "".join(commands).splitlines():
         assert f"    {line}" in text
+
+
+def test_a_space_behind_a_machines_name_changes_nothing():
+    lesson = "# A\n\n## 1. B\n\n```{code-cell} ipython3\n%%on worker-1 \nls\n```\n"
+    assert "On worker-1 (`lab shell worker-1`):\n\n    ls\n" in reading.terminal(lesson, 7)

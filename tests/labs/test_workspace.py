@@ -2,6 +2,9 @@
 
 import json
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import pytest
 
@@ -187,3 +190,50 @@ def test_no_answer_of_a_variant_is_kept_where_the_learner_reads(begun):
     kept = (begun.state / "variant.json").read_text() + begun.answers.read_text()
     for word in ("KUBE-S", "KUBE-E", "10.96.", "10.244.", "0.3333"):
         assert word not in kept
+
+
+@pytest.mark.parametrize("found", ["{", json.dumps({"seed": 5, "values": {"port": 1}})])
+def test_a_variant_that_is_damaged_or_of_another_lab_yaml_is_cured_by_a_start(begun, found):
+    begun.record("mode", "iptables")
+    (begun.state / "variant.json").write_text(found)
+    with pytest.raises(CourseError) as caught:
+        begun.begun()
+    assert caught.value.cure.startswith("`lab start 3`")
+    assert begun.started
+    begun.start(LAB.variant(5))
+    assert begun.variant() == LAB.variant(5)
+    (kept,) = backups(begun)
+    assert "mode: iptables" in (kept / "answers.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Counter({"pod-a": 3}), {"pod-a": "3"}),
+        (Fraction(1, 3), "1/3"),
+        ({"pod-a"}, ["pod-a"]),
+        ((1, 0.25), ["1", "0.25"]),
+    ],
+)
+def test_whatever_python_counts_with_can_be_an_answer(begun, value, written):
+    begun.record("mode", value)
+    assert values(begun)["mode"] == written
+
+
+def test_an_answer_that_is_a_thing_of_python_is_refused(begun):
+    with pytest.raises(CourseError, match="type object cannot be written"):
+        begun.record("mode", object())
+
+
+def test_answers_that_are_no_utf_8_are_named_and_kept(begun):
+    begun.answers.write_bytes(b"mode: caf\xe9\n")
+    with pytest.raises(CourseError, match=r"answers\.yaml cannot be read"):
+        begun.record("mode", "iptables")
+    assert begun.answers.read_bytes() == b"mode: caf\xe9\n"
+
+
+def test_records_kept_from_many_sides_at_once_are_whole(begun):
+    records = [{"points": number, "outcome": "passed", "tasks": []} for number in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begun.keep, records))
+    assert begun.last() in records
