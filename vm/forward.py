@@ -45,7 +45,7 @@ def taken(port: int) -> bool:
 
 def ours(folder: Path, port: int) -> bool:
     """Whether an ssh of that folder's machines has the port."""
-    return any(_is_ssh(pid) for _, pid in _noted(folder, "*", str(port)))
+    return any(_forwards(pid, note) for note, pid in _noted(folder, "*", str(port)))
 
 
 def leads(folder: Path, port: int, provider: str) -> bool:
@@ -84,7 +84,7 @@ def begin(folder: Path, port: int, machine: str) -> None:
 def end(folder: Path, machine: str) -> None:
     """End the forwarding to that machine, "*" to any: an ssh may outlive a machine and then has the port."""
     for note, pid in _noted(folder, machine, "*"):
-        if _is_ssh(pid):
+        if _forwards(pid, note):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
         note.unlink(missing_ok=True)
@@ -96,8 +96,10 @@ def _noted(folder: Path, machine: str, port: str) -> Iterator[tuple[Path, int]]:
             yield note, int(note.read_text(encoding="ascii"))
 
 
-def _is_ssh(pid: int) -> bool:
-    """A process number is soon another's."""
+def _forwards(pid: int, note: Path) -> bool:
+    """Whether it is still that ssh: a process number is soon another's, perhaps of an ssh of the user."""
+    port = note.stem.removeprefix("ssh_")
     with contextlib.suppress(OSError):
-        return Path(Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]).name == "ssh"
+        program, *words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+        return Path(program).name == "ssh" and any(f":{port}:" in word for word in words)
     return False

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from socket import create_server
@@ -59,7 +62,7 @@ def test_a_forwarded_port_is_known_as_the_labs_own_until_it_is_ended(folder: Pat
     assert forward.ours(folder, port)
     forward.end(folder, "control-1")
     assert not list((folder / NOTES).iterdir())
-    wait_until_free(port)
+    wait_until(lambda: not forward.taken(port))
 
 
 def test_another_programs_port_leads_nowhere_and_is_said_so(folder: Path) -> None:
@@ -81,10 +84,27 @@ def test_a_process_that_has_the_number_of_an_ssh_that_is_gone_is_left_alone(fold
     assert not note.exists()
 
 
-def wait_until_free(port: int) -> None:
-    import time
+@pytest.mark.parametrize("port", [6443, 6444])
+def test_an_ssh_that_forwards_something_else_is_left_alone(folder: Path, port: int) -> None:
+    """After a reboot the number that was noted may be that of the user's own ssh."""
+    note = folder / NOTES / "ssh_6443.pid"
+    note.parent.mkdir(parents=True)
+    words = ["ssh", "-c", "import time; time.sleep(30)", "-L", f"127.0.0.1:{port}:192.168.121.5:6443"]
+    with subprocess.Popen(words, executable=sys.executable) as process:
+        note.write_text(str(process.pid))
+        wait_until(lambda: Path(f"/proc/{process.pid}/cmdline").read_text().startswith("ssh"))
+        assert forward.ours(folder, 6443) is (port == 6443)
+        forward.end(folder, "*")
+        if port == 6443:
+            assert process.wait(5) == -signal.SIGTERM
+        else:
+            assert process.poll() is None
+        process.kill()
+    assert not note.exists()
 
+
+def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while forward.taken(port):
+    while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
