@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from vm import command
 from vm.errors import MachineError
@@ -17,7 +18,7 @@ def virsh(*words: str) -> str:
 
 
 def asked(*argv: str) -> str:
-    """The output of a program, "" where it fails or is not there."""
+    """The output of a program, untranslated; "" where it fails or is not there."""
     with contextlib.suppress(MachineError):
-        return command.run(argv, timeout=PATIENCE).stdout
+        return command.run(argv, timeout=PATIENCE, env={**os.environ, "LC_ALL": "C"}).stdout
     return ""

@@ -40,12 +40,24 @@ class Late(KeyboardInterrupt):
     """Vagrant was silent for too long: our door interrupts it as Ctrl-C would."""
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Vagrant's: whatever the user has set for machines of their own, these are in that folder."""
+    ours = {
+        "VAGRANT_CWD": str(folder),
+        "VAGRANT_DOTFILE_PATH": str(folder / ".vagrant"),
+        "VAGRANT_CHECKPOINT_DISABLE": "1",
+        "LIBVIRT_DEFAULT_URI": "qemu:///system",
+    }
+    kept = {name: value for name, value in os.environ.items() if name != "VAGRANT_VAGRANTFILE"}
+    return kept | ours
+
+
 class Spoken(vagrant.Vagrant):  # type: ignore[misc]
     """python-vagrant, with steps told to ``report``; raises CommandFailed with what Vagrant said."""
 
     def __init__(self, folder: Path, report: Report) -> None:
         super().__init__(root=str(folder))
-        self.env = {**os.environ, "VAGRANT_CWD": str(folder), "VAGRANT_CHECKPOINT_DISABLE": "1"}
+        self.env = environment(folder)
         self._report = report
 
     def save(self, machine: str, name: str) -> None:
