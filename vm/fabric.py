@@ -62,19 +62,20 @@ def free(cards: Mapping[str, list[str]]) -> tuple[str, str]:
     raise HostCannot(f"no private network is free for machines: {held}", "take one of these cards down")
 
 
-def management(cards: Mapping[str, list[str]], own: str) -> dict[str, str]:
-    """Settings for the network by which Vagrant reaches machines, where libvirt's usual one is taken.
+def management(cards: Mapping[str, list[str]], own: str) -> tuple[dict[str, str], str]:
+    """Settings for the network by which Vagrant reaches machines, and who has libvirt's usual one, or "".
 
     ``own`` is the bridge of that usual one, "" where it is not up: its address is no clash.
     """
     others = {card: held for card, held in cards.items() if card != own}
-    if not holders(MANAGEMENT[0], others):
-        return {}
+    taken = ", ".join(holders(MANAGEMENT[0], others))
+    if not taken:
+        return {}, ""
     for network in MANAGEMENT[1:]:
         if not holders(network, others):
             name = f"vagrant-libvirt-{network.split('.')[2]}"
-            return {"management_network_name": name, "management_network_address": network}
-    return {}
+            return {"management_network_name": name, "management_network_address": network}, taken
+    return {}, taken
 
 
 def bridge(network: str = "vagrant-libvirt") -> str:

@@ -80,16 +80,19 @@ class Vagrant:
             report(f"the machines' network is {network}: {taken} has the usual one")
         wanted = fabric.moved(plan((nodes or NODES) - 1), network)
         made = vagrant_settings.make(self.folder, wanted, box, found)
-        return made.with_libvirt(fabric.management(cards, fabric.bridge())) if libvirt else made
+        return made.with_libvirt(_management(cards, report)) if libvirt else made
 
     def write(self, settings: Settings) -> None:
-        """Put the files there that Vagrant reads: Vagrantfile, settings, the box's key, the emulator."""
+        """Put the files there that Vagrant reads: Vagrantfile, settings, the box's key, programs."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         inventory.write(self.folder / "Vagrantfile", VAGRANTFILE.read_text(encoding="utf-8"))
         box = store.find()
         key = self.folder / "key"
         if settings.key and box and (box.name == settings.box or not key.exists()):
             inventory.write(key, box.key.read_text(encoding="ascii"))
+        if settings.script:
+            script = vagrant_settings.NETWORK_SCRIPT
+            inventory.write(self.folder / script.name, script.read_text(encoding="utf-8"))
         if "emulator_path" in settings.libvirt:
             emulator = Path(settings.libvirt["emulator_path"])
             inventory.write(emulator, vagrant_settings.emulator())
@@ -225,16 +228,19 @@ class Vagrant:
         inventory.write(self.folder / virtual.CONFIG, virtual.shared(said[0], self.folder))
 
     def _with_a_free_port(self, known: Settings, report: Report) -> Settings:
-        """The same, with another port for the API server where its own is another program's.
-
-        Of other providers than libvirt Vagrant itself says so, when the machine is booted.
-        """
+        """The same, with another port for the API server where its own is another program's."""
         port = known.api_port
-        if self.provider() != LIBVIRT or not forward.taken(port) or forward.ours(self.folder, port):
+        if not forward.taken(port) or self._has(port):
             return known
         other = forward.free_port()
         report(f"port {port} of this host is another program's by now: the API server's is {other}")
         return replace(known, api_port=other)
+
+    def _has(self, port: int) -> bool:
+        """Whether it is this lab's own: an ssh's, or with other providers that of a machine which runs."""
+        if self.provider() == LIBVIRT:
+            return forward.ours(self.folder, port)
+        return next(iter(self.status().values())) == RUNNING
 
     def _lead(self, before: Mapping[str, str], report: Report) -> None:
         """See that the API server's port leads to the first machine."""
@@ -262,6 +268,15 @@ class Vagrant:
             act(Spoken(self.folder, report))
         except CommandFailed as error:
             raise vagrant_faults.of(error.stderr) from error
+
+
+def _management(cards: Mapping[str, list[str]], report: Report) -> Mapping[str, str]:
+    """vagrant-libvirt's own network, where it is not the usual one; whose that is, is said."""
+    found, taken = fabric.management(cards, fabric.bridge())
+    if taken:
+        address = found.get("management_network_address", "none: all that are tried are taken")
+        report(f"Vagrant's own network is {address}: {taken} has the usual one")
+    return found
 
 
 def _box(libvirt: bool, report: Report) -> Box | None:

@@ -64,6 +64,11 @@ FAULTS = (
         "on Apple silicon with Parallels, VMware or QEMU",
     ),
     Fault(
+        r"ACPI requires UEFI on this architecture",
+        "these machines were defined as those of a PC, with ACPI, and this host's architecture has none",
+        "`lab down --purge` and `lab up --backend vagrant`, which defines them without",
+    ),
+    Fault(
         r"doesn't support the provider|isn't installed for the provider '(\S+)'|Provider expected: (\S+)",
         "the box is not made for this provider ({0})",
         "`lab box build` makes one for libvirt, the catalogue has it for others: `lab down --purge`, then "

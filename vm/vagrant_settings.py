@@ -25,14 +25,17 @@ from vm.plan import Plan, plan
 
 CATALOGUE = {"amd64": "debian/bookworm64", "arm64": "bento/debian-12"}
 NETWORK_SCRIPT = Path(__file__).parent / "box/guest/usr/local/sbin/lab-network"
-EMULATED: Mapping[str, Mapping[str, str]] = {
+Options = Mapping[str, Any]
+VIRT: Options = {"machine_type": "virt", "features": [], "inputs": []}
+"""Of arm64: vagrant-libvirt's usual features (ACPI, which needs UEFI there) and PS/2 mouse are a PC's."""
+EMULATED: Mapping[str, Options] = {
     # qemu64 has no AVX: C libraries use it where they can, and emulating it is slower than doing without.
     "amd64": {"driver": "qemu", "cpu_mode": "custom", "cpu_model": "qemu64"},
-    "arm64": {"driver": "qemu", "cpu_mode": "custom", "cpu_model": "cortex-a57", "machine_type": "virt"},
+    "arm64": {"driver": "qemu", "cpu_mode": "custom", "cpu_model": "cortex-a57", **VIRT},
 }
-ON_KVM: Mapping[str, Mapping[str, str]] = {
+ON_KVM: Mapping[str, Options] = {
     "amd64": {"driver": "kvm", "cpu_mode": "host-passthrough"},
-    "arm64": {"driver": "kvm", "cpu_mode": "host-passthrough", "machine_type": "virt"},
+    "arm64": {"driver": "kvm", "cpu_mode": "host-passthrough", **VIRT},
 }
 FRUGAL = 384  # MiB a machine of our own box, of which the cluster takes 150 to 210
 EMULATOR = "emulator"
@@ -66,7 +69,7 @@ class Settings:
     script: str = ""
     memory: int = 512
     cpus: int = 1
-    libvirt: Mapping[str, str] = field(default_factory=dict)
+    libvirt: Options = field(default_factory=dict)
 
     @property
     def nodes(self) -> int:
@@ -79,7 +82,7 @@ class Settings:
         first = next(iter(self.machines.values()))[0]
         return fabric.moved(plan(self.nodes - 1), f"{first.rpartition('.')[0]}.0/24")
 
-    def with_libvirt(self, more: Mapping[str, str]) -> Settings:
+    def with_libvirt(self, more: Options) -> Settings:
         """The same with these settings of vagrant-libvirt, too."""
         return replace(self, libvirt={**self.libvirt, **more})
 
@@ -158,7 +161,7 @@ def machines(wanted: Plan) -> dict[str, list[str]]:
 
 def _of_box(box: Box | None, folder: Path, architecture: str) -> dict[str, Any]:
     if box is None:
-        return {"box": CATALOGUE.get(architecture, CATALOGUE["amd64"]), "script": str(NETWORK_SCRIPT)}
+        return {"box": CATALOGUE.get(architecture, CATALOGUE["amd64"]), "script": NETWORK_SCRIPT.name}
     return {
         "box": box.name,
         "box_url": box.archive.as_uri(),

@@ -71,9 +71,11 @@ esac
 
 def test_vagrants_own_network_moves_where_somebody_else_has_the_usual_one() -> None:
     libvirts = {"virbr1": ["192.168.121.1/24"]}
-    assert fabric.management({}, "") == {}
-    assert fabric.management(libvirts, "virbr1") == {}, "it is the usual one itself"
-    assert fabric.management({**HOME, "eth1": ["192.168.121.7/24"]}, "virbr1") == {
+    assert fabric.management({}, "") == ({}, "")
+    assert fabric.management(libvirts, "virbr1") == ({}, ""), "it is the usual one itself"
+    found, taken = fabric.management({**HOME, "eth1": ["192.168.121.7/24"]}, "virbr1")
+    assert taken == "eth1"
+    assert found == {
         "management_network_name": "vagrant-libvirt-123",
         "management_network_address": "192.168.123.0/24",
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -277,10 +277,13 @@ def test_the_key_is_that_of_the_box_that_machines_are_made_of(
     assert (vagrant.folder / "key").read_text() == "the key of new", "machines of the old box keep theirs"
 
 
-def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(vagrant: Vagrant) -> None:
+@pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])
+def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(
+    vagrant: Vagrant, provider: str
+) -> None:
     known = vagrant.settings()
     assert known is not None
-    note = vagrant.folder / ".vagrant/machines/control-1/libvirt/id"
+    note = vagrant.folder / f".vagrant/machines/control-1/{provider}/id"
     note.parent.mkdir(parents=True)
     note.write_text("1")
     assert vagrant.settings_for(None) == known
@@ -290,6 +293,39 @@ def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(vagrant: 
     assert other.api_port != known.api_port
     taken = f"port {known.api_port} of this host is another program's by now"
     assert said == [f"{taken}: the API server's is {other.api_port}"]
+    (vagrant.folder / "state").write_text("running")
+    with listening(vagrant):
+        own = vagrant.settings_for(None) == known
+    assert own is (provider == "virtualbox"), "there it is the machine's own process that listens"
+
+
+def test_whose_vagrants_usual_network_is_is_said(vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vagrant.folder / "plugins").write_text(PLUGIN)
+    monkeypatch.setattr(store, "find", lambda: None)
+    monkeypatch.setattr(fabric, "addresses", lambda: {"eth1": ["192.168.121.7/24"]})
+    monkeypatch.setattr(kvm, "remembered", lambda: Acceleration(True, "KVM boots"))
+    (vagrant.folder / "machines.yaml").unlink()
+    said: list[str] = []
+    made = vagrant.settings_for(None, said.append)
+    assert made.libvirt["management_network_address"] == "192.168.123.0/24"
+    assert said[-1] == "Vagrant's own network is 192.168.123.0/24: eth1 has the usual one"
+
+
+def test_what_the_user_has_set_for_other_machines_is_not_for_these(
+    vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAGRANT_DOTFILE_PATH", "/elsewhere")
+    monkeypatch.setenv("VAGRANT_VAGRANTFILE", "Vagrantfile.mine")
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu+ssh://else/system")
+    monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", "libvirt")
+    program = Path(os.environ["PATH"].split(":")[0]) / "vagrant"
+    program.write_text(PROGRAM.replace("cd ", "env >$VAGRANT_CWD/environment\ncd ", 1))
+    vagrant.status()
+    seen = (vagrant.folder / "environment").read_text().splitlines()
+    assert f"VAGRANT_DOTFILE_PATH={vagrant.folder}/.vagrant" in seen
+    assert "LIBVIRT_DEFAULT_URI=qemu:///system" in seen
+    assert "VAGRANT_DEFAULT_PROVIDER=libvirt" in seen, "the choice of a provider is the user's"
+    assert not any(line.startswith("VAGRANT_VAGRANTFILE=") for line in seen)
 
 
 def test_after_a_snapshot_was_restored_the_ways_in_are_made_anew(vagrant: Vagrant) -> None:
@@ -342,14 +378,13 @@ def test_a_provider_without_snapshots_is_no_error(vagrant: Vagrant) -> None:
 
 @pytest.mark.parametrize(("state", "ends"), [("running", False), ("shutoff", True)])
 def test_a_forwarded_port_is_let_go_when_its_machine_does_not_run(
-    vagrant: Vagrant, tmp_path: Path, state: str, ends: bool
+    vagrant: Vagrant, state: str, ends: bool
 ) -> None:
     pids = vagrant.folder / ".vagrant/machines/control-1/libvirt/pids"
     pids.mkdir(parents=True)
     (vagrant.folder / "state").write_text(state)
-    forward = tmp_path / "ssh"
-    shutil.copy("/bin/sleep", forward)
-    with listening(vagrant), subprocess.Popen([forward, "30"]) as process:
+    words = ["ssh", "-c", "import time; time.sleep(30)", "-L", "127.0.0.1:6443:192.168.121.5:6443"]
+    with listening(vagrant), subprocess.Popen(words, executable=sys.executable) as process:
         (pids / "ssh_6443.pid").write_text(str(process.pid))
         up(vagrant)
         assert (process.poll() is not None or process.wait(5) is not None) if ends else process.poll() is None

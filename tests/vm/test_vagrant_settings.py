@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from vm import vagrant_settings
+from vm.box import store
 from vm.box.store import Box
 from vm.errors import MachineError
 from vm.fabric import moved
@@ -65,12 +66,22 @@ def test_the_box_that_was_built_comes_with_its_key_and_without_a_catalogue(tmp_p
     assert built.key == str(tmp_path / "key")
     assert built.script == ""
     assert (catalogues.key, catalogues.cmdline, catalogues.box_url) == ("", "", "")
-    assert Path(catalogues.script).exists()
+    assert catalogues.script == "lab-network", "beside the Vagrantfile, wherever this code moves"
 
 
 @pytest.mark.parametrize(("kvm", "driver"), [(True, "kvm"), (False, "qemu")])
 def test_the_driver_is_what_the_probe_found(tmp_path: Path, kvm: bool, driver: str) -> None:
     assert made(tmp_path, kvm=kvm).libvirt["driver"] == driver
+
+
+@pytest.mark.parametrize("kvm", [True, False])
+@pytest.mark.parametrize(("architecture", "of_a_pc"), [("amd64", True), ("arm64", False)])
+def test_what_only_a_pc_has_is_left_out_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, of_a_pc: bool, kvm: bool
+) -> None:
+    monkeypatch.setattr(store, "architecture", lambda: architecture)
+    options = yaml.safe_load(made(tmp_path, kvm=kvm).text())["libvirt"]
+    assert (options.get("features"), options.get("inputs")) == ((None, None) if of_a_pc else ([], []))
 
 
 def test_machines_are_added_and_those_that_there_are_stay(tmp_path: Path) -> None:
