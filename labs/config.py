@@ -52,11 +52,6 @@ class Home:
         return self.path / "log"
 
     @property
-    def lock(self) -> Path:
-        """Held with flock while the cluster runs."""
-        return self.path / "lock"
-
-    @property
     def families(self) -> Path:
         """There if the objects have addresses of both IP families (`labs.dualstack`)."""
         return self.path / "ip-families"
