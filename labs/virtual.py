@@ -97,7 +97,8 @@ class VirtualMachines:
         """Halt them, or destroy them; no error where none runs."""
         vagrant = self._vagrant()
         if not vagrant.exists():
-            vagrant.forget()
+            if purge:
+                vagrant.forget()
             return "No cluster was running."
         self.home.inventory.unlink(missing_ok=True)
         if purge:

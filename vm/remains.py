@@ -47,7 +47,7 @@ def remove(settings: Settings, machines: Iterable[str]) -> None:
 
 def remove_all(settings: Settings) -> None:
     """Everything, of a lab of which Vagrant knows no machine any more."""
-    remove(settings, settings.machines)
+    remove(settings, dict.fromkeys([*settings.machines, *domains(settings)]))
     providers.virsh("net-destroy", settings.network)
     providers.virsh("net-undefine", settings.network)
     _remove_image(settings.box)

@@ -27,6 +27,8 @@ NODES = 3
 VAGRANTFILE = Path(__file__).parent / "Vagrantfile"
 POWER_OFF = ("sudo", "-n", "systemctl", "--force", "poweroff")
 RUNNING = "running"
+MISSING = "not_created"
+IDS = ".vagrant/machines/*/*/id"  # of machines that there are
 LIBVIRT = "libvirt"
 SNAPSHOT = "made"
 SNAPSHOTS = "snapshots"  # the machines that have it
@@ -44,7 +46,7 @@ class Vagrant:
 
     def exists(self) -> bool:
         """Whether Vagrant has made a machine here, running or not."""
-        return any(self.folder.glob(".vagrant/machines/*/*/id"))
+        return any(self.folder.glob(IDS))
 
     def settings(self) -> Settings | None:
         """What machines.yaml says; None before the first ``write``."""
@@ -52,7 +54,7 @@ class Vagrant:
 
     def provider(self) -> str:
         """Which provider machines have or would get: Vagrant takes the Vagrantfile's first that is there."""
-        for note in self.folder.glob(".vagrant/machines/*/*/id"):
+        for note in self.folder.glob(IDS):
             return note.parent.name
         if chosen := os.environ.get("VAGRANT_DEFAULT_PROVIDER"):
             return chosen
@@ -105,6 +107,7 @@ class Vagrant:
         for name, state in before.items():
             if state != RUNNING:
                 forward.end(self.folder, name)
+        self._keep_noted([name for name, state in before.items() if state != MISSING])
         if not all(state == RUNNING for state in before.values()):
             self._remove_unfinished(before, report)
             self._spoken(report, lambda spoken: self._make(spoken, report))
@@ -132,12 +135,17 @@ class Vagrant:
     def destroy(self, report: Report = silent) -> None:
         """Remove them with their disks and networks; the box stays for the next."""
         self._hang_up()
+        forward.end(self.folder, "*")
+        try:
+            self.settings()
+        except MachineError:  # Vagrant cannot read them either
+            self.forget()
+            return
         self._spoken(report, lambda spoken: spoken.destroy())
         (self.folder / SNAPSHOTS).unlink(missing_ok=True)
-        forward.end(self.folder, "*")
         virtual.forget(self.folder)
-        if known := self.settings():
-            remains.remove(known, remains.domains(known))
+        known = self._known()
+        remains.remove(known, remains.domains(known))
 
     def ssh_config(self) -> Path:
         """ssh's configuration file, a host a machine, one connection for all commands to it."""
@@ -148,7 +156,8 @@ class Vagrant:
 
     def has_snapshots(self) -> bool:
         """Whether there is one of every machine."""
-        return self.exists() and not self._without_snapshot()
+        made = {note.parent.parent.name for note in self.folder.glob(IDS)}
+        return bool(made) and made >= set(self._known().machines) and not self._without_snapshot()
 
     def keep_snapshots(self, report: Report) -> bool:
         """Keep the state of the machines that have no snapshot yet; a provider that cannot is no error.
@@ -181,23 +190,39 @@ class Vagrant:
     def forget(self) -> None:
         """Remove what there is of machines that were begun and never known to Vagrant."""
         virtual.forget(self.folder)
-        if known := self.settings():
-            remains.remove_all(known)
+        if (self.folder / virtual.SETTINGS).exists():
+            remains.remove_all(self._known())
 
     def _hang_up(self) -> None:
         """Close all connections to the machines, if there were any."""
         config = self.folder / virtual.CONFIG
         if config.exists():
-            virtual.hang_up(config, list((self.settings() or vagrant_settings.NONE).machines))
+            virtual.hang_up(config, list(self._known().machines))
+
+    def _known(self) -> Settings:
+        """What machines.yaml says; where it cannot be read, what follows from the folder."""
+        with contextlib.suppress(MachineError):
+            if known := self.settings():
+                return known
+        return vagrant_settings.named(self.folder)
 
     def _snapshots(self) -> list[str]:
         """The machines with a snapshot."""
         note = self.folder / SNAPSHOTS
         return note.read_text(encoding="utf-8").split() if note.exists() else []
 
+    def _keep_noted(self, made: list[str]) -> None:
+        """A snapshot is gone with its machine, whoever destroyed it."""
+        noted = self._snapshots()
+        if kept := [name for name in noted if name in made]:
+            if kept != noted:
+                inventory.write(self.folder / SNAPSHOTS, " ".join(kept))
+        else:
+            (self.folder / SNAPSHOTS).unlink(missing_ok=True)
+
     def _without_snapshot(self) -> list[str]:
         there = self._snapshots()
-        return [name for name in (self.settings() or vagrant_settings.NONE).machines if name not in there]
+        return [name for name in self._known().machines if name not in there]
 
     def _make(self, spoken: Spoken, report: Report) -> None:
         """`vagrant up`; once more when remains were in the way."""
@@ -207,8 +232,8 @@ class Vagrant:
             if not vagrant_faults.REMAINS.search(error.stderr):
                 raise
             report("remains of an interrupted `lab up` are removed")
-            known = self.settings() or vagrant_settings.NONE
-            remains.remove(known, [row.name for row in spoken.status() if row.state == "not_created"])
+            known = self._known()
+            remains.remove(known, [row.name for row in spoken.status() if row.state == MISSING])
             if not self.exists():
                 remains.remove_all(known)
             spoken.up()
@@ -244,7 +269,7 @@ class Vagrant:
 
     def _lead(self, before: Mapping[str, str], report: Report) -> None:
         """See that the API server's port leads to the first machine."""
-        port = (self.settings() or vagrant_settings.NONE).api_port
+        port = self._known().api_port
         provider, first = self.provider(), next(iter(before))
         if forward.leads(self.folder, port, provider):
             return

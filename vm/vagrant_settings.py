@@ -104,17 +104,22 @@ def read(path: Path) -> Settings | None:
         ) from error
 
 
+def named(folder: Path) -> Settings:
+    """What is known without a file: the names, which follow from the folder, and Vagrant's machines there."""
+    mark = hashlib.sha256(str(folder).encode()).hexdigest()[:6]  # two labs of one host have other names
+    machines: dict[str, list[str]] = {each.name: [] for each in folder.glob(".vagrant/machines/*")}
+    return Settings(machines, box="", network=f"lab-{mark}", prefix=f"lab-{mark}-", api_port=0)
+
+
 def make(folder: Path, wanted: Plan, box: Box | None, acceleration: Acceleration) -> Settings:
     """Settings for new machines, whose files are in `folder`."""
-    mark = hashlib.sha256(str(folder).encode()).hexdigest()[:6]  # two labs of one host have other names
     architecture = store.architecture()
     choice = dict((ON_KVM if acceleration.kvm else EMULATED).get(architecture, {}))
     if not acceleration.kvm and as_root() and not confined():
         choice["emulator_path"] = str(folder / EMULATOR)
-    return Settings(
+    return replace(
+        named(folder),
         machines=machines(wanted),
-        network=f"lab-{mark}",
-        prefix=f"lab-{mark}-",
         api_port=forward.free_port(),
         libvirt=choice,
         **_of_box(box, folder, architecture),
@@ -169,6 +174,3 @@ def _of_box(box: Box | None, folder: Path, architecture: str) -> dict[str, Any]:
         "cmdline": build.cmdline(box.architecture),
         "memory": FRUGAL,
     }
-
-
-NONE = Settings(machines={}, box="", network="", prefix="", api_port=0)

@@ -34,9 +34,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def made(home: Home, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What Vagrant says of three machines that it has made there; a test may change it."""
     states = dict.fromkeys(("control-1", "worker-1", "worker-2"), "running")
-    note = home.path / "vagrant/.vagrant/machines/control-1/libvirt/id"
-    note.parent.mkdir(parents=True)
-    note.write_text("1")
+    for name in states:
+        note = home.path / f"vagrant/.vagrant/machines/{name}/libvirt/id"
+        note.parent.mkdir(parents=True)
+        note.write_text("1")
     monkeypatch.setattr(Vagrant, "status", lambda _: states)
     return states
 
@@ -121,6 +122,40 @@ def test_purge_removes_what_a_killed_up_has_made_and_vagrant_does_not_know(
     upkeep.down(purge=True)
     assert forgotten == [known]
     assert not vagrant.folder.exists()
+
+
+@pytest.mark.parametrize("purge", [True, False])
+def test_only_purge_forgets_what_a_killed_up_has_made(
+    home: Home, monkeypatch: pytest.MonkeyPatch, purge: bool
+) -> None:
+    forgotten: list[Settings] = []
+    monkeypatch.setattr(remains, "remove_all", forgotten.append)
+    vagrant = Vagrant(home.path / "vagrant")
+    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), None, Acceleration(True, "")))
+    assert upkeep.down(purge) == "No cluster was running."
+    assert bool(forgotten) is purge
+
+
+def test_purge_needs_no_settings_that_can_be_read(
+    home: Home, made: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what the error about such a file recommends; Vagrant could not read it either."""
+    folder = home.path / "vagrant"
+    (folder / "machines.yaml").write_text("machines: [half a")
+    names = vagrant_settings.named(folder)
+    notes, program = tmp_path / "asked", tmp_path / "bin/virsh"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nshift 2\necho "$*" >>{notes}\n[ "$1" != list ] || echo {names.prefix}worker-9\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    assert "The virtual machines are gone" in upkeep.down(purge=True)
+    asked = notes.read_text().splitlines()
+    for name in ("control-1", "worker-1", "worker-2", "worker-9"):
+        assert f"undefine {names.prefix}{name} --snapshots-metadata" in asked
+    assert f"net-undefine {names.network}" in asked
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("kept", ["same code", "other code", ""], ids=["", "new code", "no snapshot"])

@@ -37,8 +37,10 @@ up)
     if [ -e refuses ]; then cat refuses; rm refuses; exit 1; fi
     printf '==> box: Progress: 10%%\\r==> box: Progress: 99%%\\n'
     echo "==> worker-1: Machine booted and ready!"
-    mkdir -p .vagrant/machines/worker-1/virtualbox
-    echo 1 >.vagrant/machines/worker-1/virtualbox/id
+    for name in control-1 worker-1; do
+        mkdir -p .vagrant/machines/$name/virtualbox
+        echo 1 >.vagrant/machines/$name/virtualbox/id
+    done
     echo running >state ;;
 reload) echo "==> control-1: Machine booted and ready!" ;;
 ssh-config) printf 'Host worker-1\\n  HostName 127.0.0.1\\n' ;;
@@ -354,6 +356,9 @@ def test_a_machine_that_is_added_gets_a_snapshot_of_its_own(vagrant: Vagrant) ->
     vagrant.keep_snapshots(lambda _: None)
     vagrant.write(vagrant.settings_for(3))
     assert not vagrant.has_snapshots()
+    note = vagrant.folder / ".vagrant/machines/worker-2/virtualbox/id"
+    note.parent.mkdir(parents=True)
+    note.write_text("1")
     vagrant.keep_snapshots(lambda _: None)
     assert vagrant.has_snapshots()
     saved = [line for line in (vagrant.folder / "asked").read_text().splitlines() if "save" in line]
@@ -361,6 +366,18 @@ def test_a_machine_that_is_added_gets_a_snapshot_of_its_own(vagrant: Vagrant) ->
         "snapshot save --force made --no-color",
         "snapshot save --force worker-2 made --no-color",
     ]
+
+
+def test_a_machine_that_was_destroyed_by_hand_and_made_anew_gets_another_snapshot(vagrant: Vagrant) -> None:
+    up(vagrant)
+    vagrant.keep_snapshots(lambda _: None)
+    (vagrant.folder / ".vagrant/machines/worker-1/virtualbox/id").unlink()
+    assert not vagrant.has_snapshots(), "it has gone with its machine"
+    (vagrant.folder / "state").write_text("not_created")
+    up(vagrant)
+    assert not vagrant.has_snapshots()
+    vagrant.keep_snapshots(lambda _: None)
+    assert vagrant.has_snapshots()
 
 
 def test_a_provider_without_snapshots_is_no_error(vagrant: Vagrant) -> None:
