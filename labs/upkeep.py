@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
+import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from labs import addons, config, dualstack, modes, readiness
 from labs import backend as backends
 from labs.config import Home
-from labs.errors import NotUp
+from labs.errors import HomeUnusable, LabError, NotUp
 from labs.order import Order
 from labs.proxy.names import DEFAULT
 from labs.running import here
@@ -24,6 +27,8 @@ from labs.show import Progress
 from labs.summary import Status, Summary, node_rows, pod_rows
 from vm.inventory import Inventory
 
+LOCK = "up.lock"  # held by the one command that makes, resets or ends a cluster
+PATIENCE = 5.0  # seconds that `lab down` waits for it
 STATE = (  # all that a lab writes into its state folder; `.…` what a writer that was killed has left
     "inventory.json",
     "kubeconfig",
@@ -34,7 +39,6 @@ STATE = (  # all that a lab writes into its state folder; `.…` what a writer t
     "ip-families",
     "jupyter",
     "lock",
-    "up.lock",
     "vagrant",
     ".inventory.json.*.tmp",
     ".kubeconfig.*.tmp",
@@ -44,7 +48,7 @@ STATE = (  # all that a lab writes into its state folder; `.…` what a writer t
 def up(order: Order, backend: str, *, report: Progress) -> Summary:
     """Make the cluster run; one that runs already is left as it is, and waited for."""
     home = config.home().make()
-    with _alone(home):
+    with _alone(home, "lab up"):
         running = backends.of(home, backend).up(order, report)
     summary = asyncio.run(_settle(home, running, order.mode or DEFAULT, report))
     if order.mode and any(found != order.mode for _, found in modes.of_nodes(running)):
@@ -55,13 +59,15 @@ def up(order: Order, backend: str, *, report: Progress) -> Summary:
 def down(purge: bool) -> str:
     """End all of it; with `purge`, forget the objects too. A lab that is not running is no error."""
     home = config.home()
-    backend = backends.of(home)
-    said = backend.down(purge=purge)
-    if purge:
-        for other in backends.every(home):
-            if other.name != backend.name and other.begun():
-                other.down(purge=True)
-        _forget(home, config.workspace())
+    with _alone(home, "lab down", PATIENCE) if home.path.is_dir() else nullcontext():
+        backend = backends.of(home)
+        said = backend.down(purge=purge)
+        if purge:
+            for other in backends.every(home):
+                if other.name != backend.name and other.begun():
+                    other.down(purge=True)
+            _forget(home, config.workspace())
+            (home.path / LOCK).unlink(missing_ok=True)
     return said
 
 
@@ -71,7 +77,7 @@ def reset(*, report: Progress) -> str:
     backend = backends.of(home)
     if not backend.exists():
         raise NotUp(f"there is no cluster in {home.path}", "`lab up` makes one")
-    with _alone(home):
+    with _alone(home, "lab reset"):
         running = backend.reset(report)
     asyncio.run(_settle(home, running, DEFAULT, report))
     return (
@@ -94,11 +100,39 @@ def status() -> Status:
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """Two `lab up` at once: the second waits here, then finds the first one's cluster running."""
-    with open(home.path / "up.lock", "w", encoding="ascii") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)  # not flock: lab init is forked while we hold it
+def _alone(home: Home, command: str, patience: float = math.inf) -> Iterator[None]:
+    """Two `lab up` at once: the second waits here, then finds the first one's cluster running.
+
+    Raises LabError after ``patience`` seconds, with the command that holds the folder.
+    """
+    descriptor = _locked(home.path / LOCK, time.monotonic() + patience)
+    try:
+        with suppress(OSError):  # on a full disk it goes without saying who
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"`{command}` (process {os.getpid()})".encode(), 0)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path, deadline: float) -> int:
+    """That file, held by us alone, and still the one of that name: purge removes it."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HomeUnusable(path.parent, error.strerror or str(error)) from error
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not flock: lab init is forked meanwhile
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        holder = os.pread(descriptor, 100, 0).decode() or "another command"
+        os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"{holder} is at work on {path.parent}", "wait until it has ended, or end it; then try again"
+            )
+        time.sleep(0.1)
 
 
 async def _settle(home: Home, running: Inventory, mode: str, report: Progress) -> Summary:

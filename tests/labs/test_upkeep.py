@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,35 @@ def test_purge_removes_a_link_and_not_what_it_leads_to(
 def test_down_without_a_cluster_keeps_the_objects(lab: Path) -> None:
     assert upkeep.down(purge=False) == "No cluster was running."
     assert "objects.sqlite" in names(lab)
+
+
+HOLDS = (
+    "import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); print(1, flush=1)"
+)
+
+
+def test_down_leaves_a_cluster_to_the_command_that_works_on_it_and_names_it(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "PATIENCE", 0.2)
+    (lab / "up.lock").write_text("`lab up` (process 7)")
+    words = [sys.executable, "-c", f"{HOLDS}; input()", str(lab / "up.lock")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(LabError, match=r"`lab up` \(process 7\) is at work on") as caught:
+            upkeep.down(purge=True)
+        assert "end it" in caught.value.cure
+        assert set(WRITTEN) <= {str(file.relative_to(lab)) for file in lab.rglob("*")}
+        other.kill()
+    assert upkeep.down(purge=True).startswith("No cluster was running."), "whoever was killed holds nothing"
+    assert names(lab) == {"workspace", "thesis.tex"}
+
+
+def test_down_without_a_state_folder_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "none"))
+    assert upkeep.down(purge=False) == "No cluster was running."
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
