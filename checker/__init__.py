@@ -4,16 +4,19 @@ A lab's ``checks.py`` imports from here and from nowhere else. How a check is ru
 reaches the learner, is told in ``checker/README.md``.
 """
 
-from checker.answers import Answers
-from checker.balancer import Balancer
+from checker import counts, forms, statistics
+from checker.answers import Answers, shown
+from checker.balancer import Balancer, Server
 from checker.checks import check
-from checker.cluster import Cluster
+from checker.cluster import Cluster, Endpoint, Service
 from checker.errors import Broken
+from checker.evidence import Object
 from checker.expectations import wrong
 from checker.ipvs import Ipvs
-from checker.nodes import Nodes
+from checker.nodes import Node, Nodes
 from checker.relays import Relays
-from checker.rules import Rules
+from checker.rules import Route, Rules
+from checker.rulesets.ipvs import RealServer, VirtualServer
 from checker.traffic import Traffic
 from checker.variant import Variant
 
@@ -22,12 +25,24 @@ __all__ = [
     "Balancer",
     "Broken",
     "Cluster",
+    "Endpoint",
     "Ipvs",
+    "Node",
     "Nodes",
+    "Object",
+    "RealServer",
     "Relays",
+    "Route",
     "Rules",
+    "Server",
+    "Service",
     "Traffic",
     "Variant",
+    "VirtualServer",
     "check",
+    "counts",
+    "forms",
+    "shown",
+    "statistics",
     "wrong",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from labs import course
 from labs.config import Home
-from labs.progress import Progress, summary
+from labs.progress import Standing, summary
 from labs.workspace import NOTEBOOK, Desk
 
 PAGE = "course.ipynb"
@@ -30,12 +30,12 @@ machine there.
 FOOT = "*This page is written anew each time `lab notebook` starts: keep notes elsewhere.*"
 
 
-def progress(home: Home, workspace: Path) -> list[Progress]:
+def progress(home: Home, workspace: Path) -> list[Standing]:
     """How far the learner is in every lab."""
-    return [Progress.of(lab, Desk.of(lab, workspace, home.grading)) for lab in course.labs()]
+    return [Standing.of(lab, Desk.of(lab, workspace, home.grading)) for lab in course.labs()]
 
 
-def table(labs: Sequence[Progress]) -> str:
+def table(labs: Sequence[Standing]) -> str:
     """The labs in Markdown, each that was begun with a link to its notebook."""
     lines = ["| lab | | minutes | mode | points | |", "|---:|---|---:|---|---:|---|"]
     for each in labs:
@@ -50,7 +50,7 @@ def write(home: Home, workspace: Path) -> None:
     (workspace / PAGE).write_text(json.dumps(_notebook(progress(home, workspace)), indent=1) + "\n")
 
 
-def _notebook(labs: Sequence[Progress]) -> dict[str, Any]:
+def _notebook(labs: Sequence[Standing]) -> dict[str, Any]:
     ahead = next((each.lab.number for each in labs if not each.passed), labs[0].lab.number)
     cells = [
         _cell("markdown", HEAD),

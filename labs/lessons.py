@@ -25,8 +25,7 @@ from labs.errors import CourseError, NotJudged
 from labs.plot import Plot
 from labs.progress import summary
 from labs.running import backend, enter, here
-from labs.show import Progress as Steps
-from labs.show import Section, look, say
+from labs.show import Progress, Section, look, say
 from labs.variants import Variant
 from labs.workspace import Desk
 from vm import command
@@ -53,7 +52,7 @@ def course_page() -> str:
     return coursepage.table(coursepage.progress(config.home(), config.workspace()))
 
 
-def start(n: int, seed: int | None, report: Steps) -> str:
+def start(n: int, seed: int | None, report: Progress) -> str:
     """Set the stage of a lab, draw the learner's variant, write the notebook."""
     lab = course.find(n)
     chosen = variants.default_seed(lab.slug, _user()) if seed is None else seed
@@ -154,7 +153,7 @@ def check(n: int, task: str = "", *, json: bool, junit: str, watch: bool) -> int
         watching.until_changed(answers, inventory, seen)
 
 
-def reset(n: int, report: Steps) -> str:
+def reset(n: int, report: Progress) -> str:
     """The lab as it was right after `start`; the learner's files move to a backup."""
     here()
     lab = course.find(n)
@@ -184,7 +183,7 @@ def solve(n: int, show: bool) -> int:
     return command.passthrough(["bash", "-c", script], env={**os.environ, **words})
 
 
-def _set(lab: Lab, variant: Variant, report: Steps) -> None:
+def _set(lab: Lab, variant: Variant, report: Progress) -> None:
     """Set the stage: every node in the lab's mode, the lab's objects as at the beginning."""
     running = here()
     modes.begin(lab.mode, report)

@@ -10,7 +10,7 @@ from labs.workspace import Desk
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Standing:
     """One lab: the points of its last check, whether it was begun, whether it has passed at some time."""
 
     lab: Lab
@@ -19,7 +19,7 @@ class Progress:
     passed: bool
 
     @classmethod
-    def of(cls, lab: Lab, desk: Desk) -> Progress:
+    def of(cls, lab: Lab, desk: Desk) -> Standing:
         """As the learner's desk says."""
         return cls(lab, int(desk.last().get("points", 0)), desk.started, desk.passed())
 
@@ -35,7 +35,7 @@ class Progress:
         return f"{self.lab.minutes} min", self.lab.mode, score, self.state
 
 
-def summary(labs: Sequence[Progress]) -> str:
+def summary(labs: Sequence[Standing]) -> str:
     """The sum, and the next step."""
     points = sum(each.lab.points if each.passed else each.points for each in labs)
     done = [each for each in labs if each.passed]

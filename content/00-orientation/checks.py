@@ -1,7 +1,6 @@
 """Lab 0: the first answers, each held against the running cluster."""
 
-from checker import Answers, Cluster, Rules, Variant, check, forms, wrong
-from checker.answers import shown
+from checker import Answers, Cluster, Rules, Variant, check, forms, shown, wrong
 
 
 @check(task="nodes")

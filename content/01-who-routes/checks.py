@@ -1,7 +1,6 @@
 """Lab 1: what kube-proxy has been told, what it says, and what it does."""
 
-from checker import Answers, Cluster, Nodes, Variant, check, forms, wrong
-from checker.answers import shown
+from checker import Answers, Cluster, Nodes, Variant, check, forms, shown, wrong
 
 SPACE, NAME = "kube-system", "kube-proxy"
 FOLDER = "/var/lib/kube-proxy-config/"

@@ -1,7 +1,6 @@
 """Lab 2: mode userspace, told by kube-proxy's own socket, rules and log."""
 
-from checker import Answers, Cluster, Nodes, Relays, Variant, check, counts, forms, wrong
-from checker.answers import shown
+from checker import Answers, Cluster, Nodes, Relays, Variant, check, counts, forms, shown, wrong
 
 REQUESTS = 60
 TURNS = 6

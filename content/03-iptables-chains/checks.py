@@ -1,7 +1,6 @@
 """Lab 3: the learner's account of a packet's way, held against the rules in the kernel."""
 
-from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, counts, forms, wrong
-from checker.answers import shown
+from checker import Answers, Cluster, Nodes, Rules, Traffic, Variant, check, counts, forms, shown, wrong
 
 PODS_AT_FIRST = 2
 REQUESTS = 300

@@ -2,9 +2,20 @@
 
 from fractions import Fraction
 
-from checker import Answers, Cluster, Rules, Traffic, Variant, check, counts, forms, statistics, wrong
-from checker.answers import shown
-from checker.rules import Route
+from checker import (
+    Answers,
+    Cluster,
+    Route,
+    Rules,
+    Traffic,
+    Variant,
+    check,
+    counts,
+    forms,
+    shown,
+    statistics,
+    wrong,
+)
 
 REQUESTS = 300
 KEPT = 20  # requests on one connection

@@ -3,9 +3,21 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from checker import Answers, Cluster, Nodes, Relays, Rules, Traffic, Variant, check, forms, statistics, wrong
-from checker.answers import shown
-from checker.cluster import Endpoint
+from checker import (
+    Answers,
+    Cluster,
+    Endpoint,
+    Nodes,
+    Relays,
+    Rules,
+    Traffic,
+    Variant,
+    check,
+    forms,
+    shown,
+    statistics,
+    wrong,
+)
 
 REQUESTS = 100  # of 120: a learner may have stopped the loop
 WORDS = ("answered", "refused")

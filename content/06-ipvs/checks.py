@@ -2,11 +2,21 @@
 
 from fractions import Fraction
 
-from checker import Answers, Cluster, Ipvs, Nodes, Variant, check, forms, wrong
-from checker.answers import shown
-from checker.cluster import Service
-from checker.nodes import Node
-from checker.rulesets.ipvs import RealServer, VirtualServer
+from checker import (
+    Answers,
+    Cluster,
+    Ipvs,
+    Node,
+    Nodes,
+    RealServer,
+    Service,
+    Variant,
+    VirtualServer,
+    check,
+    forms,
+    shown,
+    wrong,
+)
 
 CARRIED = 10  # connections through a balancer of one's own
 LOOP = 12  # new connections of the lesson's loop, whole turns of two pods

@@ -6,19 +6,19 @@ from checker import (
     Answers,
     Balancer,
     Cluster,
+    Endpoint,
     Nodes,
+    Object,
     Rules,
+    Server,
     Traffic,
     Variant,
     check,
     counts,
     forms,
+    shown,
     wrong,
 )
-from checker.answers import shown
-from checker.balancer import Server
-from checker.cluster import Endpoint
-from checker.evidence import Object
 
 REQUESTS = 60
 LOOK = "look at its Events: `kubectl -n {namespace} describe ingress`"

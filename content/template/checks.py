@@ -1,7 +1,6 @@
 """Lab NUMBER: what is judged. A check is a function; its docstring is the sentence that the learner reads."""
 
-from checker import Answers, Cluster, Variant, check, forms, wrong
-from checker.answers import shown
+from checker import Answers, Cluster, Variant, check, forms, shown, wrong
 
 
 @check(task="service")

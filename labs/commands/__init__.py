@@ -1,6 +1,7 @@
 """The table of commands: what `lab` does, a row a command, in the order `lab --help` shows them.
 
-A row's function reads what argparse gives it, asks `labs.lab`, and shows the answer. There is no other logic.
+A row's function reads what argparse gives it, asks `labs.lab` (what is no cluster's, the host and the box of
+virtual machines, `vm` itself), and shows the answer. There is no other logic.
 """
 
 from __future__ import annotations

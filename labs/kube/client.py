@@ -30,7 +30,7 @@ PATCH_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 TIMEOUT = aiohttp.ClientTimeout(total=30)
-# A watch may be silent for long; the server's bookmarks, one a minute, show that the connection lives.
+# A watch may be silent for long; the server's bookmarks, two a minute, show that the connection lives.
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
 CURE = "`lab status` shows whether the cluster runs; `lab up` starts it"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from labs import course
-from labs.progress import Progress, summary
+from labs.progress import Standing, summary
 from labs.workspace import Desk
 
 LAB = course.find(3)
@@ -19,7 +19,7 @@ def record(points):
 
 
 def test_a_lab_that_was_not_begun_has_no_points_yet(desk):
-    found = Progress.of(LAB, desk)
+    found = Standing.of(LAB, desk)
     assert found.cells() == ("30 min", "iptables", "– of 20", "")
     assert (
         summary([found])
@@ -30,7 +30,7 @@ def test_a_lab_that_was_not_begun_has_no_points_yet(desk):
 def test_a_lab_that_was_begun_shows_its_last_check(desk):
     desk.start(LAB.variant(0))
     desk.keep(record(7))
-    found = Progress.of(LAB, desk)
+    found = Standing.of(LAB, desk)
     assert found.cells()[2:] == ("7 of 20", "begun")
     assert summary([found]).endswith("Go on with `lab check 3`.")
 
@@ -39,6 +39,6 @@ def test_what_has_passed_stays_passed_whatever_is_checked_later(desk):
     desk.start(LAB.variant(0))
     desk.keep(record(20))
     desk.keep(record(4))
-    found = Progress.of(LAB, desk)
+    found = Standing.of(LAB, desk)
     assert found.cells()[2:] == ("20 of 20", "passed")
     assert summary([found]) == "20 of 20 points, 1 of 1 labs passed. That was all of it."
