@@ -7,12 +7,14 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from vm import command, wheelhouse
 from vm.box import rootfs, store
@@ -20,6 +22,7 @@ from vm.box.store import Box
 from vm.errors import HostCannot
 from vm.host import programs
 from vm.probe import search_path
+from vm.vagrant_cli import ENDINGS
 from vm.wheelhouse import Guest
 
 SPACE = 3 * 2**30  # bytes: packages, the unpacked system, its image, and the box
@@ -51,12 +54,17 @@ end
 def build(place: Path, report: Callable[[str], object], *, mirror: str = "") -> Box:
     """Make the box and put it to `place`, instead of the one that was there; its key stays the same.
 
-    Raises HostCannot with the cure; an interrupted build leaves the old box as it was.
+    What mmdebstrap says is in `box-build.log` beside it, however it ended. Raises HostCannot with the cure;
+    an interrupted build leaves the old box as it was.
     """
     architecture = store.architecture()
     require(place, architecture)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _workshop() as work, tempfile.TemporaryDirectory(dir=place.parent, prefix="box-") as folder:
+    with (
+        _endings(),
+        _workshop() as work,
+        tempfile.TemporaryDirectory(dir=place.parent, prefix="box-") as folder,
+    ):
         made = Path(folder) / "made"
         made.mkdir(mode=0o700)
         public_key = _key(place, made)
@@ -65,8 +73,7 @@ def build(place: Path, report: Callable[[str], object], *, mirror: str = "") -> 
         report("the Python packages of the machines' daemons")
         out = work / "out"
         argv = rootfs.words(work / "sources", out, public_key, architecture=architecture, mirror=mirror)
-        said = rootfs.make(argv, report)
-        (made / "build.log").write_text("\n".join(said) + "\n", encoding="utf-8")
+        rootfs.make(argv, report, place.with_name("box-build.log"))
         report("file system")
         _pack(out, made, architecture)
         made_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -130,9 +137,31 @@ def _workshop() -> Iterator[Path]:
         work = Path(folder)
         work.chmod(0o755)
         shutil.copytree(rootfs.HERE, work / "sources", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-        (work / "out").mkdir()
-        (work / "out").chmod(0o777)
+        (work / "out").mkdir(mode=0o700)
+        if os.geteuid():  # the hook is another user then
+            (work / "out").chmod(0o1777)
         yield work
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    """Whatever ends this process is a ^C meanwhile, also where mmdebstrap heard of it and failed."""
+    came: list[int] = []
+
+    def end(signum: int, _frame: FrameType | None) -> None:
+        came.append(signum)
+        raise KeyboardInterrupt
+
+    before = {signum: signal.signal(signum, end) for signum in ENDINGS}
+    try:
+        yield
+    except HostCannot:
+        if came:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _key(place: Path, made: Path) -> str:

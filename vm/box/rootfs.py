@@ -7,6 +7,7 @@ folder under /var/tmp that everybody may enter.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -66,14 +67,14 @@ class Story:
                 if line.startswith(beginning):
                     self._report(done)
 
-    def error(self, code: int) -> HostCannot:
-        """Why it failed, with a cure where one is known."""
+    def error(self, code: int, log: Path) -> HostCannot:
+        """Why it failed, with a cure where one is known; ``log`` has all that was said."""
         said = [line for line in self.lines if line.startswith("E:")] or self.lines[-5:]
         everything = "\n".join(self.lines)
         cures = [cure for words, cure in CURES if any(word in everything for word in words)]
         return HostCannot(
             f"mmdebstrap ended with code {code}: " + "\n".join(said[:5]),
-            cures[0] if cures else "its whole output is in the log that `lab box build` names",
+            cures[0] if cures else f"all that it said: {log}",
         )
 
 
@@ -97,13 +98,15 @@ def words(sources: Path, out: Path, public_key: str, *, architecture: str, mirro
     ]
 
 
-def make(argv: list[str], report: Callable[[str], object]) -> list[str]:
-    """Run it and return what it said; raises HostCannot."""
+def make(argv: list[str], report: Callable[[str], object], log: Path) -> None:
+    """Run it, and keep what it said in ``log``; raises HostCannot."""
     story = Story(report)
-    code = command.stream(argv, story.write)
+    try:
+        code = command.stream(argv, story.write, env={**os.environ, "LC_ALL": "C"})  # CURES are in English
+    finally:
+        log.write_text("\n".join(story.lines) + "\n", encoding="utf-8")
     if code:
-        raise story.error(code)
-    return story.lines
+        raise story.error(code, log)
 
 
 def _host_options() -> list[str]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from vm import wheelhouse
 from vm.box import build, rootfs, store
 from vm.errors import HostCannot
+
+MAKE = rootfs.make
 
 
 @pytest.fixture
@@ -25,14 +29,16 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(build.command, "run", without_qemu(build.command.run))
 
 
-def leave_files(argv: list[str], report: Callable[[str], object]) -> list[str]:
+def out_of(argv: list[str]) -> Path:
     hook = next(word for word in argv if word.startswith("--customize-hook="))
-    out = Path(hook.split()[3])
-    assert out.stat().st_mode & 0o777 == 0o777, "another user may write there"
+    return Path(hook.split()[3])
+
+
+def leave_files(argv: list[str], report: Callable[[str], object], log: Path) -> None:
+    out = out_of(argv)
     for name in ("root.img", "vmlinuz", "initrd.img"):
         (out / name).write_text(name)
     (out / "version").write_text("6.1.0-test\n")
-    return ["I: done"]
 
 
 def without_qemu(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +81,7 @@ def test_a_build_that_fails_leaves_the_old_box(
     place = tmp_path / "box"
     old = build.build(place, lambda step: None)
 
-    def fail(argv: list[str], report: object) -> list[str]:
+    def fail(argv: list[str], report: object, log: Path) -> None:
         raise HostCannot("no mirror")
 
     monkeypatch.setattr(rootfs, "make", fail)
@@ -83,6 +89,40 @@ def test_a_build_that_fails_leaves_the_old_box(
         build.build(place, lambda step: None)
     assert store.find(place) == old
     assert list(tmp_path.glob("box-*")) == []
+
+
+@pytest.mark.parametrize(("user", "mode"), [(0, 0o700), (1000, 0o1777)])
+def test_only_who_builds_and_the_hooks_user_write_what_the_box_is_made_of(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, mode: int
+) -> None:
+    modes: list[int] = []
+
+    def look(argv: list[str], report: Callable[[str], object], log: Path) -> None:
+        modes.append(out_of(argv).stat().st_mode & 0o7777)
+        leave_files(argv, report, log)
+
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(rootfs, "make", look)
+    build.build(tmp_path / "box", lambda step: None)
+    assert modes == [mode]
+
+
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_whoever_ends_a_build_ends_mmdebstrap_and_leaves_no_workshop(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(rootfs, "make", MAKE)
+    script = (
+        f"trap 'echo E: interrupted; exit 25' INT; kill -{ending[3:]} $PPID; while :; do sleep 0.01; done"
+    )
+    monkeypatch.setattr(rootfs, "words", lambda *_, **__: ["sh", "-c", script])
+    handler = signal.getsignal(signal.Signals[ending])
+    with pytest.raises(KeyboardInterrupt):
+        build.build(tmp_path / "cache/box", lambda step: None)
+    assert signal.getsignal(signal.Signals[ending]) == handler
+    assert "E: interrupted" in (tmp_path / "cache/box-build.log").read_text()
+    assert list(tmp_path.glob("lab-box-*")) == []
 
 
 def test_missing_programs_are_named_with_their_packages(

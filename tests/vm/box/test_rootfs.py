@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vm.box import rootfs, store
+from vm.errors import HostCannot
 from vm.plan import plan
 
 GUEST = Path(rootfs.HERE) / "guest/usr/local/sbin/lab-network"
@@ -55,10 +56,21 @@ def test_steps_are_told_as_they_come_in_pieces() -> None:
 def test_a_failure_says_what_mmdebstrap_said_and_what_to_do(said: str, cure: str) -> None:
     story = rootfs.Story(lambda step: None)
     story.write(f"I: begins\n{said}\nI: cleaning up\n")
-    error = story.error(25)
+    error = story.error(25, Path("/log"))
     assert said in str(error)
     assert "begins" not in str(error)
     assert cure in error.cure
+
+
+def test_a_failure_without_a_known_cure_names_the_log_that_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "box-build.log"
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(HostCannot, match="mmdebstrap ended with code 3") as caught:
+        rootfs.make(["sh", "-c", "echo spoken in $LC_ALL; echo E: odd >&2; exit 3"], lambda step: None, log)
+    assert caught.value.cure == f"all that it said: {log}"
+    assert log.read_text() == "spoken in C\nE: odd\n", "the table of cures is in English"
 
 
 def test_the_guests_script_knows_the_helpers_by_the_plans_numbers() -> None:
