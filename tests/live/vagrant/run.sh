@@ -18,8 +18,8 @@ part() {
     printf -- '--- %s took %d s\n' "$name" $((SECONDS - began))
 }
 
-packages() {
-    local missing=""
+packages() ( # a shell of its own, whose end, whatever it is, takes the policy away again
+    missing=""
     while read -r package _; do
         dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
     done < <(sed 's/#.*//; /^ *$/d' "$here/packages.txt" vm/packages.txt)
@@ -28,13 +28,16 @@ packages() {
         return
     fi
     # Installed, not started: libvirt is for the enclosure.
-    local policy=/usr/sbin/policy-rc.d made=""
-    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=yes; }
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+    fi
     # shellcheck disable=SC2086
     install() { DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing >/dev/null; }
     install || { apt-get update -qq && install; } # a fresh system has no package lists yet
-    [ -z "$made" ] || rm $policy
-}
+)
 
 box() {
     if .venv/bin/python -P -c 'import sys; from vm.box import store; box = store.find(); sys.exit(not (box and box.current))'; then
