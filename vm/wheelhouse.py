@@ -47,7 +47,7 @@ PACKAGES = (
 )
 DISTRIBUTION = "kube-proxy-lab"
 OWN = ("labs", "vm")
-LEFT_OUT = ("__pycache__", "content", "ansible", "box")  # of our own: what no guest runs
+LEFT_OUT = ("__pycache__", "content", "ansible", "box")  # of our own: what no guest runs; nor `.vagrant`
 GLIBC = ("manylinux2014", "manylinux_2_28")
 END = "complete"
 UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
@@ -96,7 +96,7 @@ def app(guest: Guest, folder: Path) -> Path:
         (path, path.relative_to(root.parent))
         for root in map(_root, OWN)
         for path in _files(root)
-        if not set(path.relative_to(root).parts).intersection(LEFT_OUT)
+        if not any(part in LEFT_OUT or part.startswith(".") for part in path.relative_to(root).parts)
     ]
     key = _key([guest.python, *(f"{name}\0{path.read_bytes().hex()}" for path, name in files)])
     archive = folder / f"app-{key}.tar.gz"

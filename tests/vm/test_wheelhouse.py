@@ -73,6 +73,18 @@ def test_our_own_code_is_whole_without_the_course_and_ends_with_the_mark(tmp_pat
     assert found[-1] == f"{top}/complete"
 
 
+def test_what_vagrant_keeps_beside_its_file_goes_into_no_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("labs/__init__.py", "vm/__init__.py", "vm/.vagrant/machines/x/private_key"):
+        (tmp_path / "code" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "code" / name).write_text("")
+    monkeypatch.setattr(wheelhouse, "_root", lambda package: tmp_path / "code" / package)
+    found = names(wheelhouse.app(OURS, tmp_path))
+    assert [name for name in found if name.endswith("vm/__init__.py")]
+    assert not [name for name in found if ".vagrant" in name]
+
+
 def test_the_same_code_is_the_same_archive_and_other_code_replaces_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
