@@ -84,7 +84,7 @@ def providers(path: str | None = None) -> list[str]:
 def provider(path: str | None = None, libvirt: Path = SOCKET, plugins: Sequence[Path] = ()) -> Found:
     """Which providers are installed; of libvirt also whether Vagrant knows it and it answers this user."""
     names = providers(path)
-    if names != ["libvirt"]:
+    if "libvirt" not in names:
         return bool(names), ", ".join(names) or "none"
     if not any(place.exists() for place in plugins or _plugins()):
         return False, "libvirt is installed, Vagrant's plug-in for it is not (vagrant-libvirt)"
@@ -92,7 +92,7 @@ def provider(path: str | None = None, libvirt: Path = SOCKET, plugins: Sequence[
         return False, f"libvirt is installed but does not run (`sudo systemctl start libvirtd`): no {libvirt}"
     if not os.access(libvirt, os.W_OK):
         return False, f"{libvirt} is not for this user (`sudo adduser $USER libvirt`, then log in again)"
-    return True, f"libvirt at {libvirt}"
+    return True, ", ".join([f"libvirt at {libvirt}", *names[1:]])
 
 
 def _plugins() -> list[Path]:

@@ -59,6 +59,11 @@ def test_libvirt_needs_its_plug_in_to_run_and_to_be_for_this_user(
         assert lacks in said
         ready.touch()
     assert found() == (True, f"libvirt at {socket}")
+    program(tmp_path, "VBoxManage")
+    assert found() == (True, f"libvirt at {socket}, VirtualBox")
+    socket.unlink()
+    assert "does not run" in found()[1], "another provider beside it is none instead of it"
+    socket.touch()
     monkeypatch.setattr(doctor_machines, "providers", lambda _: ["libvirt"])
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "adduser" in found()[1]
