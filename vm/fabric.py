@@ -1,7 +1,6 @@
 """Where the machines' networks lie on this host: 192.168.56.0/24 or the next that is free; and Vagrant's.
 
 All numbers of the lab follow from the plan's, so another network is the same plan with another beginning.
-Only /24s below 192.168.64.0 are tried: VirtualBox allows no others to its host-only networks.
 """
 
 from __future__ import annotations
@@ -50,11 +49,8 @@ def holders(network: str, cards: Mapping[str, list[str]]) -> list[str]:
 
 
 def free(cards: Mapping[str, list[str]]) -> tuple[str, str]:
-    """The first network that nobody has, and who has the default one, or "".
-
-    A host-only network of VirtualBox is for everybody who starts machines there, and does not count as taken.
-    """
-    taken = {network: _foreign(holders(network, cards)) for network in NETWORKS}
+    """The first network that nobody has, and who has the default one, or ""."""
+    taken = {network: holders(network, cards) for network in NETWORKS}
     for network in NETWORKS:
         if not taken[network]:
             return network, ", ".join(taken[NETWORKS[0]])
@@ -100,7 +96,3 @@ def _ip(what: str) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] = json.loads(said or "[]")
     return found
-
-
-def _foreign(cards: list[str]) -> list[str]:
-    return [card for card in cards if not card.startswith("vboxnet")]

@@ -80,15 +80,9 @@ FAULTS = (
         "`ss -ltnp` says by whom; end that, or `lab down` and `lab up`, which takes another port",
     ),
     Fault(
-        r"Network is already in use by interface (\S+)|bridge name '(\S+)' already in use|"
-        r"collides with a non-hostonly network[\s\S]*?Bridged Network Address: '(\S+)'",
+        r"Network is already in use by interface (\S+)|bridge name '(\S+)' already in use",
         "another network of this host ({0}) is where one of the machines' should be",
         "take it down; or `lab down --purge` and `lab up --backend vagrant`, which looks for free networks",
-    ),
-    Fault(
-        r"host-only network is not within the\s+allowed ranges[\s\S]*?Ranges: *(\S*)",
-        "VirtualBox allows host-only networks in {0} only, and the machines' is elsewhere",
-        "add the line `* 192.168.56.0/21` to /etc/vbox/networks.conf" + GO_ON,
     ),
     Fault(
         r"libvirt-sock': Permission denied|authentication unavailable|polkit",

@@ -23,10 +23,6 @@ def test_who_has_the_usual_network_is_named_and_another_is_taken(address: str) -
     assert not ip_network(network).overlaps(ip_network(address, strict=False))
 
 
-def test_a_host_only_network_of_virtualbox_is_for_its_machines() -> None:
-    assert fabric.free({"vboxnet0": ["192.168.56.1/24"]}) == ("192.168.56.0/24", "")
-
-
 def test_where_all_are_taken_the_error_says_by_whom() -> None:
     with pytest.raises(HostCannot, match=r"br-all has 192\.168\.56\.0/24") as raised:
         fabric.free({"br-all": ["192.168.0.1/16"]})

@@ -76,6 +76,18 @@ def test_the_vagrantfile_names_settings_as_the_plug_ins_of_other_providers_do(
         validated(tmp_path, environment, provider)
 
 
+def test_on_virtualbox_the_fabric_is_a_network_of_this_labs_own(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Not one of the host's, which two labs would share with the same addresses."""
+    settings = VAGRANTFILE.with_name("machines.yaml").read_text().replace("script: box/", 'script: "" # ')
+    (tmp_path / "machines.yaml").write_text(settings)
+    of_the_host = VAGRANTFILE.read_text().replace(":private_network", ":public_network")
+    (tmp_path / "Vagrantfile").write_text(of_the_host)
+    with pytest.raises(AssertionError, match=r"[Ii]nternal network|intnet"):
+        validated(tmp_path, environment, "virtualbox")
+
+
 @pytest.mark.parametrize("kvm", [True, False])
 def test_what_lab_up_writes_is_valid_too(environment: dict[str, str], tmp_path: Path, kvm: bool) -> None:
     vagrant = Vagrant(tmp_path / "lab")
