@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from labs.config import Home
 from labs.errors import UsageError
-from labs.order import Order
+from labs.order import NODES, Order
 from labs.show import Progress
 from labs.summary import Pairs
 from vm import inventory
@@ -72,7 +72,7 @@ class VirtualMachines:
         """Make, boot, wake and provision what needs it."""
         _refuse(order)
         vagrant = self._vagrant()
-        settings = vagrant.settings_for(order.nodes, report)
+        settings = vagrant.settings_for(order.nodes, NODES, report)
         vagrant.write(settings)
         vagrant.up(report)
         return self._finish(settings, report)
@@ -80,7 +80,7 @@ class VirtualMachines:
     def reset(self, report: Progress) -> Inventory:
         """Back to the snapshot of when they were made; without one they are made anew."""
         vagrant = self._vagrant()
-        settings = vagrant.settings_for(None, report)
+        settings = vagrant.settings_for(None, NODES, report)
         vagrant.write(settings)
         if vagrant.has_snapshots():
             vagrant.restore(report)

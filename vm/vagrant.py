@@ -23,7 +23,6 @@ from vm.plan import plan
 from vm.vagrant_cli import Report, Spoken
 from vm.vagrant_settings import Settings
 
-NODES = 3
 VAGRANTFILE = Path(__file__).parent / "Vagrantfile"
 POWER_OFF = ("sudo", "-n", "systemctl", "--force", "poweroff")
 RUNNING = "running"
@@ -62,8 +61,8 @@ class Vagrant:
         self._spoken(silent, lambda spoken: plugins.extend(plugin.name for plugin in spoken.plugin_list()))
         return LIBVIRT if "vagrant-libvirt" in plugins else "another"
 
-    def settings_for(self, nodes: int | None, report: Report = silent) -> Settings:
-        """Settings for that many nodes: those of the machines that there are, or new ones.
+    def settings_for(self, nodes: int | None, usual: int, report: Report = silent) -> Settings:
+        """Settings for that many nodes: those of the machines that there are, or new ones (None: `usual`).
 
         Takes up to 15 s for new ones, in which KVM is tried. Raises MachineError for fewer than there are.
         """
@@ -80,7 +79,7 @@ class Vagrant:
         network, taken = fabric.free(cards)
         if taken:
             report(f"the machines' network is {network}: {taken} has the usual one")
-        wanted = fabric.moved(plan((nodes or NODES) - 1), network)
+        wanted = fabric.moved(plan((nodes or usual) - 1), network)
         made = vagrant_settings.make(self.folder, wanted, box, found)
         return made.with_libvirt(_management(cards, report)) if libvirt else made
 

@@ -86,10 +86,10 @@ def test_machines_are_made_and_their_ssh_configuration_is_written(vagrant: Vagra
 def test_the_settings_of_machines_that_there_are_stay(vagrant: Vagrant) -> None:
     first = vagrant.settings()
     up(vagrant)
-    assert vagrant.settings_for(None) == first
-    assert vagrant.settings_for(3).nodes == 3
+    assert vagrant.settings_for(None, 3) == first
+    assert vagrant.settings_for(3, 3).nodes == 3
     with pytest.raises(MachineError, match="are fewer"):
-        vagrant.settings_for(1)
+        vagrant.settings_for(1, 3)
 
 
 def test_remains_of_an_interrupted_up_are_removed_and_it_goes_on(vagrant: Vagrant) -> None:
@@ -119,7 +119,7 @@ def test_an_up_that_was_killed_before_its_first_machine_begins_anew_in_the_same_
         fabric, "addresses", lambda: {"virbr1": ["192.168.56.1/24"]} if network.exists() else {}
     )
     said: list[str] = []
-    made = vagrant.settings_for(2, said.append)
+    made = vagrant.settings_for(2, 3, said.append)
     assert (made.plan.fabric, said) == ("192.168.56.0/24", [])
 
 
@@ -260,7 +260,7 @@ def test_the_box_that_was_built_is_taken_where_it_fits_and_kvm_is_tried_for_libv
     monkeypatch.setattr(kvm, "remembered", lambda: Acceleration(True, "KVM boots"))
     (vagrant.folder / "machines.yaml").unlink()
     told: list[str] = []
-    assert vagrant.settings_for(None, told.append).box == box
+    assert vagrant.settings_for(None, 3, told.append).box == box
     assert told == said
 
 
@@ -288,16 +288,16 @@ def test_a_port_that_another_program_has_taken_meanwhile_is_left_to_it(
     note = vagrant.folder / f".vagrant/machines/control-1/{provider}/id"
     note.parent.mkdir(parents=True)
     note.write_text("1")
-    assert vagrant.settings_for(None) == known
+    assert vagrant.settings_for(None, 3) == known
     with listening(vagrant):
         said: list[str] = []
-        other = vagrant.settings_for(None, said.append)
+        other = vagrant.settings_for(None, 3, said.append)
     assert other.api_port != known.api_port
     taken = f"port {known.api_port} of this host is another program's by now"
     assert said == [f"{taken}: the API server's is {other.api_port}"]
     (vagrant.folder / "state").write_text("running")
     with listening(vagrant):
-        own = vagrant.settings_for(None) == known
+        own = vagrant.settings_for(None, 3) == known
     assert own is (provider == "virtualbox"), "there it is the machine's own process that listens"
 
 
@@ -308,7 +308,7 @@ def test_whose_vagrants_usual_network_is_is_said(vagrant: Vagrant, monkeypatch: 
     monkeypatch.setattr(kvm, "remembered", lambda: Acceleration(True, "KVM boots"))
     (vagrant.folder / "machines.yaml").unlink()
     said: list[str] = []
-    made = vagrant.settings_for(None, said.append)
+    made = vagrant.settings_for(None, 3, said.append)
     assert made.libvirt["management_network_address"] == "192.168.123.0/24"
     assert said[-1] == "Vagrant's own network is 192.168.123.0/24: eth1 has the usual one"
 
@@ -354,7 +354,7 @@ def test_after_a_snapshot_was_restored_the_ways_in_are_made_anew(vagrant: Vagran
 def test_a_machine_that_is_added_gets_a_snapshot_of_its_own(vagrant: Vagrant) -> None:
     up(vagrant)
     vagrant.keep_snapshots(lambda _: None)
-    vagrant.write(vagrant.settings_for(3))
+    vagrant.write(vagrant.settings_for(3, 3))
     assert not vagrant.has_snapshots()
     note = vagrant.folder / ".vagrant/machines/worker-2/virtualbox/id"
     note.parent.mkdir(parents=True)
