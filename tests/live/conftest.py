@@ -167,6 +167,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def on_each_worker(lab: Lab) -> Iterator[dict[str, str]]:
+    """A pod `on-NODE` a worker, listening at 3001, and their labels; the example's may both be on one."""
+    labels, space = {"app": "near"}, ("-n", "eks-dev-1-appname-ns")
+    for node in NODES[1:]:
+        container = {"name": "echo", "image": "echo", "args": ["--http", "3001"]}
+        spec = {"nodeSelector": {"kubernetes.io/hostname": node}, "containers": [container]}
+        made = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"on-{node}", "labels": labels},
+            "spec": spec,
+        }
+        lab.kubectl("apply", *space, "-f", "-", text=json.dumps(made))
+    lab.kubectl("wait", "pod", "-l", "app=near", *space, "--for=condition=Ready", "--timeout=60s")
+    yield labels
+    lab.kubectl("delete", "pod", "-l", "app=near", *space, "--grace-period=1")
+
+
+@pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Lab]:
     """A state folder of one test's own, with nothing running in it yet."""
     own = Lab(tmp_path / "home")

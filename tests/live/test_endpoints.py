@@ -31,20 +31,6 @@ def served(lab) -> Iterator[Callable[..., str]]:
         lab.kubectl("delete", kind, "near", "-n", NAMESPACE, "--ignore-not-found")
 
 
-@pytest.fixture
-def pods(lab) -> Iterator[None]:
-    """A pod on each worker, called as its node: those of the example may both be on one."""
-    for node in ("worker-1", "worker-2"):
-        metadata = {"name": f"on-{node}", "namespace": NAMESPACE, "labels": {"app": "near"}}
-        container = {"name": "echo", "image": "echo", "args": ["--http", "3001"]}
-        spec = {"nodeSelector": {"kubernetes.io/hostname": node}, "containers": [container]}
-        made = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-        lab.kubectl("apply", "-f", "-", text=json.dumps(made))
-    lab.kubectl("wait", "pod", "-l", "app=near", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s")
-    yield
-    lab.kubectl("delete", "pod", "-l", "app=near", "-n", NAMESPACE, "--grace-period=1")
-
-
 def answering(lab, machine: str, address: str) -> set[str]:
     """The nodes of the pods that answer some requests made on a machine."""
     script = f"for i in $(seq {ASKED}); do curl -s -m 3 http://{address}/; done"
@@ -60,8 +46,8 @@ def answering(lab, machine: str, address: str) -> set[str]:
         (AUTO, {}),
     ],
 )
-def test_a_request_stays_in_its_zone(lab, served, pods, annotations, spec):
-    address = served(annotations, selector={"app": "near"}, **spec)
+def test_a_request_stays_in_its_zone(lab, served, on_each_worker, annotations, spec):
+    address = served(annotations, selector=on_each_worker, **spec)
     for machine in ("worker-1", "worker-2"):
         lab.until(lambda machine=machine: answering(lab, machine, address) == {machine})
     assert answering(lab, "control-1", address) == {"worker-1", "worker-2"}

@@ -77,8 +77,8 @@ def test_an_address_that_a_proxy_answers_for_is_no_business_of_the_nodes(lab, ex
     assert not answers(lab, "client", f"http://{ip}/")
 
 
-def test_the_health_check_port_tells_which_nodes_have_a_pod(lab, exposed):
-    made = exposed(externalTrafficPolicy="Local")
+def test_the_health_check_port_tells_which_nodes_have_a_pod(lab, exposed, on_each_worker):
+    made = exposed(externalTrafficPolicy="Local", selector=on_each_worker)
     port = made["spec"]["healthCheckNodePort"]
 
     def code(node: str) -> str:
