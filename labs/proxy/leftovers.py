@@ -4,10 +4,14 @@ Not before: with the old rules gone and the new ones not there, a new connection
 both are there each leads to a right endpoint, whichever sees the packet first. Connections that are open
 do not notice, conntrack remembers where they go. The mode before may have ended in the middle of its work,
 or have been a real kube-proxy's.
+
+And not at once: a packet that has passed the place of the new rules before they came must still find the old
+ones, however long its processor is held up between the two.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 
@@ -15,6 +19,7 @@ from labs.proxy.mode import Mode
 from vm.errors import MachineError
 
 log = logging.getLogger(__name__)
+UNDERWAY = 0.1  # seconds that a packet may be on its way through a node's rules
 
 
 class Leftovers:
@@ -25,6 +30,8 @@ class Leftovers:
 
     async def remove(self, running: Mode) -> None:
         """Remove what there is, but not what `running` needs; what fails is tried again when next called."""
+        if self._others:
+            await asyncio.sleep(UNDERWAY)
         for mode in tuple(self._others):
             try:
                 await mode.cleanup(running.owned)
