@@ -33,8 +33,6 @@ NUMBERS = (
     "eleven",
     "twelve",
 )
-
-
 WAYS = ("one_of", "between", "made_of")
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from labs.config import Home
 from labs.errors import UsageError
 from labs.order import NODES, Order
+from labs.running import backend
 from labs.show import Progress
 from labs.summary import Pairs
 from vm import inventory
@@ -53,10 +54,7 @@ class VirtualMachines:
 
     def runs(self) -> bool:
         """Whether they were brought up and not taken down since."""
-        try:
-            return bool(json.loads(self.home.inventory.read_text())["backend"] == self.name)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        return backend(self.home) == self.name
 
     def halted(self) -> Pairs:
         """All, where control-1 does not run or was not finished; Vagrant is asked, which takes a second."""

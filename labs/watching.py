@@ -23,12 +23,10 @@ from checker.evidence import Evidence, Reading
 LOOK_AGAIN = 1.0  # seconds between two looks
 TICKING = {"metrics", "served"}
 BEATING = {"nodes"}
-RULES = re.compile(
-    r"^\[\d+:\d+\] |^:.*|^#.*", re.MULTILINE
-)  # the counters of rules, those of chains, the time
-OPEN = re.compile(
-    r"(?<=\d) +\d+ +\d+ *$", re.MULTILINE
-)  # ActiveConn and InActConn at the end of a real server
+RULES = re.compile(r"^\[\d+:\d+\] |^:.*|^#.*", re.MULTILINE)
+"""The counters of rules, those of chains, the time."""
+OPEN = re.compile(r"(?<=\d) +\d+ +\d+ *$", re.MULTILINE)
+"""ActiveConn and InActConn, at the end of a real server's line."""
 COUNTED = re.compile(r"^\[(\d+):\d+\] .* -j DNAT .*$", re.MULTILINE)
 
 

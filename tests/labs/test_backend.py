@@ -108,14 +108,20 @@ def test_an_up_that_ended_before_its_first_machine_goes_on_with_the_same_backend
     assert backend.of(home).name == "namespaces", "it was asked for after that"
 
 
+def killed_up(home: Home) -> Vagrant:
+    """What a `lab up` leaves that was killed before Vagrant knew of a machine."""
+    vagrant = Vagrant(home.path / "vagrant")
+    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), None, Acceleration(True, "")))
+    return vagrant
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "after a cluster of namespaces"])
 def test_purge_removes_what_a_killed_up_has_made_and_vagrant_does_not_know(
     home: Home, monkeypatch: pytest.MonkeyPatch, later: bool
 ) -> None:
     forgotten: list[Settings] = []
     monkeypatch.setattr(remains, "remove_all", forgotten.append)
-    vagrant = Vagrant(home.path / "vagrant")
-    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), None, Acceleration(True, "")))
+    vagrant = killed_up(home)
     known = vagrant.settings()
     if later:
         home.database.touch()
@@ -130,8 +136,7 @@ def test_only_purge_forgets_what_a_killed_up_has_made(
 ) -> None:
     forgotten: list[Settings] = []
     monkeypatch.setattr(remains, "remove_all", forgotten.append)
-    vagrant = Vagrant(home.path / "vagrant")
-    vagrant.write(vagrant_settings.make(vagrant.folder, plan(1), None, Acceleration(True, "")))
+    killed_up(home)
     assert upkeep.down(purge) == "No cluster was running."
     assert bool(forgotten) is purge
 
